@@ -1,0 +1,101 @@
+# jwstbulk. Needs Go, a C compiler and make; every other program is pinned in tools/go.mod and built on demand.
+# `make` prints the targets. Times are for two cores.
+
+SHELL     := /bin/sh
+GO        ?= go
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS   := -X main.version=$(VERSION)
+FUZZTIME  ?= 30s
+E2E_FLAGS ?=
+STATIC_CC ?= $(shell command -v musl-gcc 2>/dev/null || echo cc)
+
+TIMED      = sh tools/timed.sh
+GOTEST     = bin/tools/gotest
+STATICTAGS = netgo,osusergo,sqlite_omit_load_extension
+
+.PHONY: help build static demo test fmt vet tidy staticcheck layers darwin race benchonce tools \
+	lint vuln fuzz bench e2e-deps e2e soak clean
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## bin/jwstbulk and bin/mastsim
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+static: ## bin/static/jwstbulk, one file that runs on any Linux of this processor (musl-gcc if there is one)
+	@mkdir -p bin/static
+	CGO_ENABLED=1 CC='$(STATIC_CC)' $(GO) build -trimpath -tags $(STATICTAGS) \
+		-ldflags '$(LDFLAGS) -linkmode external -extldflags "-static"' -o bin/static/ ./cmd/jwstbulk
+	sh tools/checkstatic.sh bin/static/jwstbulk
+
+demo: build ## the main job against a simulated archive: download, kill, resume, verify (in ./demo, under a minute)
+	sh tools/demo.sh
+
+test: ## all that must hold before a commit: form, lint, layers, race tests, macOS vet, benchmarks once (under 8 min)
+	@$(TIMED) fmt         $(MAKE) --no-print-directory fmt
+	@$(TIMED) tidy        $(MAKE) --no-print-directory tidy
+	@$(TIMED) vet         $(MAKE) --no-print-directory vet
+	@$(TIMED) staticcheck $(MAKE) --no-print-directory staticcheck
+	@$(TIMED) layers      $(MAKE) --no-print-directory layers
+	@$(TIMED) darwin      $(MAKE) --no-print-directory darwin
+	@$(TIMED) race        $(MAKE) --no-print-directory race
+	@$(TIMED) benchonce   $(MAKE) --no-print-directory benchonce
+
+fmt: ## is everything as gofmt writes it?
+	@bad=$$(gofmt -l cmd e2e fetcher internal manifest planner queue tools); \
+	if [ -n "$$bad" ]; then echo "not as gofmt writes them:"; echo "$$bad"; exit 1; fi
+
+tidy: ## do go.mod and go.sum say exactly what the source needs?
+	$(GO) mod tidy -diff
+	$(GO) -C tools mod tidy -diff
+
+vet: ## go vet, also of the end-to-end tests and the tools
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./e2e/...
+	$(GO) -C tools vet ./...
+
+staticcheck: ## staticcheck with all its checks (what is left out, and why: staticcheck.conf)
+	$(GO) tool -modfile=tools/go.mod staticcheck -tags e2e ./...
+
+lint: fmt vet staticcheck ## form and static analysis alone
+
+vuln: ## known vulnerabilities in what is linked in (asks vuln.go.dev)
+	$(GO) tool -modfile=tools/go.mod govulncheck ./...
+
+layers: ## who may import whom, and other rules about the tree
+	$(GO) test ./internal/layers
+
+darwin: ## does it compile for macOS? (without cgo, so the SQLite driver is only type-checked)
+	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
+
+tools: $(GOTEST)
+
+$(GOTEST): tools/gotest/*.go tools/go.mod
+	$(GO) build -C tools -o ../$(GOTEST) ./gotest
+
+race: $(GOTEST) ## all tests under the race detector, in random order; with CI=true a skip is a failure
+	$(GOTEST) -race -shuffle=on -timeout 6m ./...
+
+benchonce: $(GOTEST) ## each benchmark once, so that none rots
+	$(GOTEST) -run '^$$' -bench . -benchtime=1x ./...
+
+bench: ## all benchmarks, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	FUZZTIME=$(FUZZTIME) sh tools/fuzz.sh
+
+e2e-deps: ## install what the end-to-end tests need (Debian packages, as root)
+	@sh tools/e2e-deps.sh install
+
+e2e: build $(GOTEST) ## the built programs as a user runs them, killed and lied to (under 20 min)
+	@sh tools/e2e-deps.sh check
+	$(GOTEST) -stream -tags e2e -count=1 -timeout 25m $(E2E_FLAGS) ./e2e/...
+
+soak: build $(GOTEST) ## the end-to-end tests with their full counts: hours, never in CI
+	@sh tools/e2e-deps.sh check
+	JWSTBULK_SOAK=1 $(GOTEST) -stream -tags e2e -count=1 -timeout 12h $(E2E_FLAGS) ./e2e/...
+
+clean: ## remove what make made
+	rm -rf bin demo .e2e
