@@ -1,0 +1,48 @@
+package mast
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+const redacted = "[redacted]"
+
+// Token is a secret of the archive. Every way of printing it says "[redacted]". The zero Token means anonymous.
+type Token struct{ secret string }
+
+// NewToken makes a Token of its text, without surrounding white space; "" gives the zero Token.
+func NewToken(text string) Token { return Token{secret: text} }
+
+// IsZero reports whether there is no token.
+func (t Token) IsZero() bool { return t.secret == "" }
+
+// String returns "[redacted]", or "" for the zero Token.
+func (t Token) String() string {
+	if t.IsZero() {
+		return ""
+	}
+	return redacted
+}
+
+// GoString is String, for %#v.
+func (t Token) GoString() string { return "mast.Token{" + t.String() + "}" }
+
+// Format writes String for every verb.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(t.String())) } // the writer reports its own errors
+
+// MarshalText returns String.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// LogValue returns String.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// validate refuses what could not be sent as a header value unchanged.
+func (t Token) validate() error {
+	for i := 0; i < len(t.secret); i++ {
+		if c := t.secret[i]; c <= ' ' || c >= 0x7f {
+			return errors.New("token contains a space, a control character or a non-ASCII character")
+		}
+	}
+	return nil
+}
