@@ -150,6 +150,10 @@ type File struct {
 	DueAt        time.Time // zero if none
 	FinishedAt   time.Time
 	Observations []string // obs_ids, bytewise sorted; filled only where the method says so
+	ObsID        string   // obs_id that names the folder, chosen at planning; "" if no product row or keyword row gave one
+	QueryID      int64    // the query that listed the file first; 0 after Rebuild
+	Part         Part     // what is left on disk of an unfinished file; filled by Placings alone
+	RunID        int64    // the run that finished it, or that placed it; 0 otherwise
 }
 
 // Facts are what the archive's catalogue says of a file. Zero values mean unknown.
@@ -170,10 +174,10 @@ type Facts struct {
 // NewFile is what the planner knows of a file when it meets a product row.
 type NewFile struct {
 	URI     string
-	Name    string // the last path component of the URI
-	ObsID   string // obs_id of the row: the folder
-	Own     bool   // obsID = parent_obsid in the row: ObsID outranks those of other rows
-	Size    int64  // -1 unknown
+	Name    string  // the last path component of the URI
+	ObsID   string  // obs_id of the row: the folder
+	Own     bool    // obsID = parent_obsid in the row: ObsID outranks those of other rows
+	Size    int64   // -1 unknown
 	Parents []int64 // obsids of the observations that list the file; may be empty (lists)
 	Facts
 }
