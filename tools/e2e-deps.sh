@@ -7,7 +7,6 @@ set -eu
 # because another python3 earlier in PATH would not see Debian's modules.
 needs='curl               curl --version
 strace             strace -V
-aria2              aria2c --version
 coreutils          sha256sum --version
 python3-astroquery /usr/bin/python3 -c import\ astroquery'
 
