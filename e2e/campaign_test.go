@@ -216,9 +216,16 @@ func (c *campaign) digest(t *testing.T, path string) truth {
 	return truth{hex.EncodeToString(h.Sum(nil)), n}
 }
 
-// checkComplete holds a finished campaign against the truth: the manifest names exactly these files, each is right on
-// disk, and beside them there is nothing but the campaign's own records.
+// checkComplete holds a finished campaign against the truth: as checkFinished, and beside the files there is nothing but
+// the campaign's own records.
 func (c *campaign) checkComplete(t *testing.T, want map[string]truth) {
+	t.Helper()
+	c.checkStrays(t, c.checkFinished(t, want))
+}
+
+// checkFinished holds the finished files against the truth: the manifest names exactly these, and each is right on disk.
+// It returns their paths.
+func (c *campaign) checkFinished(t *testing.T, want map[string]truth) map[string]bool {
 	t.Helper()
 	entries := c.manifest(t)
 	if len(entries) != len(want) {
@@ -239,7 +246,7 @@ func (c *campaign) checkComplete(t *testing.T, want map[string]truth) {
 			}
 		}
 	}
-	c.checkStrays(t, known)
+	return known
 }
 
 // records are the files of a campaign that stay between runs.

@@ -136,7 +136,7 @@ func (r *report) endPackage(ev event) {
 		return
 	case "fail":
 		if !r.stream { // a panic or a data race that belongs to no test
-			fmt.Fprint(r.w, strings.Join(r.output[ev.Package+" "], ""))
+			fmt.Fprint(r.w, strings.Join(slices.DeleteFunc(r.output[ev.Package+" "], noise), ""))
 		}
 		if r.failed == 0 {
 			r.failed++ // a package that did not build has no test to count
@@ -155,7 +155,7 @@ func (r *report) close() {
 
 // noise tells go test's own progress lines from what tests print.
 func noise(line string) bool {
-	for _, p := range []string{"=== RUN", "=== PAUSE", "=== CONT", "=== NAME"} {
+	for _, p := range []string{"=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "FAIL\n", "FAIL\t", "PASS\n", "ok  \t"} {
 		if strings.HasPrefix(line, p) {
 			return true
 		}
