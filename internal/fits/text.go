@@ -16,7 +16,7 @@ type textScan struct {
 	ecsv   bool
 	line   int    // complete lines
 	keep   []byte // the line under way as long as it is a comment or the column names
-	names  int    // fields in the line of column names; 0 until it is met
+	names  int    // fields in the line of column names; 0 until it is met, -1 if that line is too long to count
 	sep    byte
 	fields int // separators so far in this line
 	length int // bytes in this line
@@ -26,10 +26,11 @@ type textScan struct {
 }
 
 func (s *textScan) feed(p []byte, offset int64) (int64, string) {
-	if i := bytes.IndexByte(p, 0); i >= 0 {
-		return offset + int64(i), "a NUL byte in a text file"
+	nul := bytes.IndexByte(p, 0)
+	if nul < 0 {
+		nul = len(p)
 	}
-	for i, b := range p {
+	for i, b := range p[:nul] {
 		if b == '\n' && !s.quoted {
 			if why := s.endLine(); why != "" {
 				return offset + int64(i), why
@@ -37,6 +38,9 @@ func (s *textScan) feed(p []byte, offset int64) (int64, string) {
 			continue
 		}
 		s.take(b)
+	}
+	if nul < len(p) {
+		return offset + int64(nul), "a NUL byte in a text file"
 	}
 	return 0, ""
 }
@@ -72,7 +76,7 @@ func (s *textScan) endLine() string {
 		if d, ok := bytes.CutPrefix(text, []byte("# delimiter:")); ok && bytes.ContainsAny(d, ",") {
 			s.sep = ','
 		}
-	case s.head && s.names > 0: // a comment between rows
+	case s.head && s.names != 0: // a comment between rows
 	case s.names == 0 && len(text) > 0:
 		s.columns(text)
 	case s.names > 0 && s.length > 0 && s.fields+1 != s.names && s.ragged == 0:
@@ -88,6 +92,10 @@ func (s *textScan) columns(text []byte) {
 		if bytes.Count(text, []byte("|")) > bytes.Count(text, []byte(",")) {
 			s.sep = '|'
 		}
+	}
+	if len(text) >= maxLine {
+		s.names = -1
+		return
 	}
 	s.names = 1
 	quoted := false
