@@ -1,0 +1,115 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"jwstbulk/queue"
+)
+
+// folder is where a file goes: JWST/<obs_id>, as MAST's own scripts lay files out. The obs_id is that of the product list,
+// else of the keyword services, else the part of the name that says it, else _other.
+func folder(f queue.File) string {
+	switch obs := f.ObsID; {
+	case obs != "":
+		return "JWST/" + obs
+	default:
+		if obs = exposurePart(fileName(f.URI)); obs == "" {
+			obs = otherFolder
+		}
+		return "JWST/" + obs
+	}
+}
+
+// offer hands the planned files to the workers, or says why not.
+func (w *work) offer(ctx context.Context) error {
+	layout := w.cfg.Layout
+	if layout == nil {
+		layout = folder
+	}
+	now := w.cfg.Now()
+	rep, err := w.q.Offer(ctx, w.id, queue.OfferConfig{
+		Layout: layout,
+		Decide: func(f queue.File) queue.Decision {
+			if bad := unsafePart(f.Path); bad != "" {
+				return queue.Decision{State: queue.Failed, Reason: queue.ReasonRefusedName,
+					Detail: fmt.Sprintf("%.300q cannot be a safe file or folder name; exclude the file or report it to the archive", bad)}
+			}
+			switch {
+			case isPublic(f.Rights) || w.cfg.HasToken:
+				return queue.Decision{}
+			case f.ReleaseAt.After(now):
+				return queue.Decision{State: queue.Parked, Reason: queue.ReasonNotPublic, DueAt: f.ReleaseAt,
+					Detail: "exclusive until " + f.ReleaseAt.UTC().Format("2006-01-02T15:04:05Z") + "; a token of the programme may fetch it before"}
+			case f.ReleaseAt.IsZero():
+				return queue.Decision{State: queue.Parked, Reason: queue.ReasonNeedsToken,
+					Detail: "exclusive, release date unknown; give a token of the programme"}
+			}
+			return queue.Decision{}
+		},
+		Collide: func(f, holder queue.File) queue.Decision {
+			return queue.Decision{State: queue.Failed, Reason: queue.ReasonCollision,
+				Detail: fmt.Sprintf("%.300q is taken by %.300q (upper and lower case count as equal); another layout or --exclude keeps them apart", f.Path, holder.URI)}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("offering files: %w", err)
+	}
+	w.cfg.Logger.InfoContext(ctx, "planned", "query_id", w.id, "pending", rep.Pending, "parked", rep.Parked, "failed", rep.Failed)
+	return nil
+}
+
+// unsafePart gives the first component of a path that is not a safe name; "" if all are.
+func unsafePart(path string) string {
+	for part := range strings.SplitSeq(path, "/") {
+		if part != otherFolder && !safeName(part) {
+			if part == "" {
+				return path
+			}
+			return part
+		}
+	}
+	return ""
+}
+
+// SpaceError says that a campaign does not fit.
+type SpaceError struct {
+	NeedBytes, FreeBytes   uint64
+	NeedInodes, FreeInodes uint64
+}
+
+// Error names what is missing, in bytes or inodes.
+func (e *SpaceError) Error() string {
+	if e.NeedBytes > e.FreeBytes {
+		return fmt.Sprintf("not enough space: %d bytes needed, %d free", e.NeedBytes, e.FreeBytes)
+	}
+	return fmt.Sprintf("not enough inodes: %d files and folders needed, %d free", e.NeedInodes, e.FreeInodes)
+}
+
+// CheckSpace compares what a campaign has still to fetch with what the file system has free: bytes and 2 % more, one inode
+// a file and one a folder. Files of unknown size count for their inode alone; what is parked, failed or lent counts for
+// nothing. free returns free bytes and inodes, math.MaxUint64 for what has no limit. The error is a *SpaceError, or free's.
+func CheckSpace(c queue.Counts, folders int64, free func() (bytes, inodes uint64, err error)) error {
+	var todo queue.Count
+	for _, s := range []queue.State{queue.Planned, queue.Pending, queue.Running, queue.Placing, queue.Waiting} {
+		todo.Files += c.State[s].Files
+		todo.Bytes += c.State[s].Bytes
+	}
+	if todo.Files == 0 {
+		return nil
+	}
+	freeBytes, freeInodes, err := free()
+	if err != nil {
+		return fmt.Errorf("asking for free space: %w", err)
+	}
+	need := SpaceError{
+		NeedBytes: uint64(math.Ceil(float64(todo.Bytes) * 1.02)), FreeBytes: freeBytes,
+		NeedInodes: uint64(todo.Files + folders), FreeInodes: freeInodes,
+	}
+	if need.NeedBytes > freeBytes || need.NeedInodes > freeInodes {
+		return &need
+	}
+	return nil
+}

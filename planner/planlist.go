@@ -1,0 +1,86 @@
+package planner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"jwstbulk/internal/mast"
+	"jwstbulk/queue"
+)
+
+// PlanList adds the files of a list to the campaign as Plan does those of a query; their exact sizes and checksums come
+// from the keyword services. The list's own folders are kept. List.Select may narrow it by Suffixes, Include and Exclude;
+// other criteria are refused with *UsageError: a list does not say rights, types or observations.
+//
+// A plan that was interrupted is taken up when the same list is given again.
+func (p *Planner) PlanList(ctx context.Context, l *List) (Summary, error) {
+	sel := Query{Suffixes: l.Select.Suffixes, Include: l.Select.Include, Exclude: l.Select.Exclude}
+	rest := l.Select
+	rest.Suffixes, rest.Include, rest.Exclude, rest.GuideStars = nil, nil, nil, false
+	if b, err := json.Marshal(rest); err != nil || string(b) != "{}" {
+		return Summary{}, &UsageError{Flag: "--from", Value: l.Name, Want: "no criteria beside --suffix, --include and --exclude"}
+	}
+	id := l.ID()
+	sel.List = &id
+	sel.GuideStars = true // a list names what it wants
+	spec, err := sel.Canonical()
+	if err != nil {
+		return Summary{}, err
+	}
+	if sel, err = sel.normal(); err != nil {
+		return Summary{}, err
+	}
+	qid, resumed, err := p.begin(ctx, spec)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := p.seed(ctx, qid, []queue.NewChunk{{Kind: kindList}}); err != nil {
+		return Summary{}, err
+	}
+	w := &work{Planner: p, id: qid, query: sel, sel: newSelector(sel), list: l}
+	if err := w.stages(ctx); err != nil {
+		return Summary{}, fmt.Errorf("planning list %q: %w", l.Name, err)
+	}
+	return w.finish(ctx, spec, resumed)
+}
+
+// takeList stores the whole list at once.
+func (w *work) takeList(ctx context.Context, c queue.Chunk) error {
+	if w.list == nil {
+		return fmt.Errorf("chunk %d needs its list", c.ID)
+	}
+	return w.settle(ctx, c, queue.ChunkResult{State: queue.ChunkDone, Rows: int64(len(w.list.Items)), Products: w.listRows()})
+}
+
+func (w *work) listRows() iter.Seq2[queue.ProductRow, error] {
+	return func(yield func(queue.ProductRow, error) bool) {
+		for _, it := range w.list.Items {
+			name := it.name()
+			r := queue.ProductRow{File: queue.NewFile{
+				URI: it.URI, Name: name, ObsID: it.Folder, Own: it.Folder != "", Size: -1,
+				Facts: queue.Facts{Program: programOf(name), Instrument: instrumentOf(name), Level: levelOf(name)},
+			}}
+			r.Rule = w.sel.rule(name, &r.File.Facts)
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// levelOf tells the CAOM level from a file name; mast.LevelUnknown if it does not say.
+func levelOf(name string) int {
+	suffix, _ := splitSuffix(name)
+	switch {
+	case guideStar(name):
+	case len(name) > 7 && name[7] == '-' && exposurePart(name) != "":
+		return 3
+	case stageOf(suffix, 2) == "1b":
+		return 1
+	case stageOf(suffix, 2) != "":
+		return 2
+	}
+	return mast.LevelUnknown
+}

@@ -1,0 +1,261 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"jwstbulk/internal/mast"
+	"jwstbulk/queue"
+)
+
+// pace is how many observations a product request asks for. It doubles while replies are quick, up to half of what failed
+// last, and then grows slowly; it halves on failure.
+type pace struct {
+	n     int
+	limit int
+	soft  int     // 0 = nothing failed yet
+	rate  float64 // product rows an observation, from earlier replies; 0 unknown
+}
+
+// stored is the pace as a chunk's spec carries it, so that a killed plan goes on at its speed.
+type stored struct {
+	N    int     `json:"n"`
+	Soft int     `json:"soft,omitempty"`
+	Rate float64 `json:"rate,omitempty"`
+}
+
+func (p *pace) store() stored { return stored{p.n, p.soft, p.rate} }
+
+func (p *pace) restore(s stored) {
+	if s.N > 0 {
+		p.n, p.soft, p.rate = min(s.N, p.limit), s.Soft, s.Rate
+	}
+}
+
+// answered learns from a reply to obsids observations.
+func (p *pace) answered(obsids int, rows int64, quick bool, maxRows int) {
+	rate := float64(rows) / float64(max(obsids, 1))
+	if p.rate == 0 {
+		p.rate = rate
+	} else {
+		p.rate = (p.rate + rate) / 2
+	}
+	if quick && obsids >= p.n {
+		if p.soft > 0 && p.n >= p.soft {
+			p.n += max(1, p.n/8)
+		} else {
+			p.n *= 2
+		}
+	}
+	p.n = min(p.n, p.limit)
+	if p.rate > 0 {
+		p.n = min(p.n, int(float64(maxRows)/p.rate))
+	}
+	p.n = max(p.n, 1)
+}
+
+// failed learns that obsids observations were too many.
+func (p *pace) failed(obsids int) {
+	p.soft = max(obsids/2, 1)
+	p.n = min(p.n, p.soft)
+}
+
+// productAsk is the spec of a product chunk.
+type productAsk struct {
+	Chain bool    `json:"chain,omitempty"` // asks for the next observations when it is done
+	Pace  stored  `json:"pace"`
+	Obs   []asked `json:"obs"`
+}
+
+// asked is what the product rows of an observation need to know of it.
+type asked struct {
+	ID         int64  `json:"id"`
+	Program    string `json:"prog,omitempty"`
+	Instrument string `json:"inst,omitempty"`
+	Release    int64  `json:"release,omitempty"` // Unix seconds; only of observations that are not public
+	Planned    bool   `json:"planned,omitempty"` // not executed: has no products and is not asked for
+}
+
+// maxPlanned bounds a chunk that passes over observations that were not executed.
+const maxPlanned = 1000
+
+func (a productAsk) chunk() queue.NewChunk {
+	n := queue.NewChunk{Kind: kindProducts, Spec: encode(a)}
+	for _, o := range a.Obs {
+		n.Obsids = append(n.Obsids, o.ID)
+	}
+	return n
+}
+
+// ids lists the observations to ask for.
+func (a productAsk) ids() []int64 {
+	var ids []int64
+	for _, o := range a.Obs {
+		if !o.Planned {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+// halves splits what is asked for in two; observations that are not asked for go with the first.
+func (a productAsk) halves(p stored) (first, second productAsk) {
+	k := (len(a.ids()) + 1) / 2
+	first.Pace, second.Pace, second.Chain = p, p, a.Chain
+	for _, o := range a.Obs {
+		switch {
+		case o.Planned:
+			first.Obs = append(first.Obs, o)
+		case k > 0:
+			first.Obs = append(first.Obs, o)
+			k--
+		default:
+			second.Obs = append(second.Obs, o)
+		}
+	}
+	return first, second
+}
+
+// next reads the observations that no chunk asks for yet, as many as the pace allows.
+func (w *work) next(ctx context.Context) (a productAsk, ok bool, err error) {
+	a = productAsk{Chain: true, Pace: w.pace.store()}
+	n, planned := 0, 0
+	for o, err := range w.q.Observations(ctx, w.id) {
+		if err != nil {
+			return a, false, fmt.Errorf("reading observations: %w", err)
+		}
+		inst, _, _ := strings.Cut(o.Instrument, "/")
+		e := asked{ID: o.Obsid, Program: o.Program, Instrument: inst, Planned: o.Level == -1}
+		if !isPublic(o.Rights) && !o.ReleaseAt.IsZero() {
+			e.Release = o.ReleaseAt.Unix()
+		}
+		if a.Obs = append(a.Obs, e); e.Planned {
+			planned++
+		} else {
+			n++
+		}
+		if n >= w.pace.n || planned >= maxPlanned {
+			break
+		}
+	}
+	return a, len(a.Obs) > 0, nil
+}
+
+// moreProducts adds a chunk for the next observations when no chunk is left: at the beginning, and after one that failed.
+func (w *work) moreProducts(ctx context.Context) (bool, error) {
+	a, ok, err := w.next(ctx)
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := w.q.AddChunks(ctx, w.id, []queue.NewChunk{a.chunk()}); err != nil {
+		return false, fmt.Errorf("recording chunks: %w", err)
+	}
+	return true, nil
+}
+
+// products works one product chunk.
+func (w *work) products(ctx context.Context, c queue.Chunk) error {
+	var a productAsk
+	if err := decode(c, &a); err != nil {
+		return err
+	}
+	w.pace.restore(a.Pace)
+	out := queue.ChunkResult{State: queue.ChunkDone}
+	if ids := a.ids(); len(ids) > 0 {
+		w.report(kindProducts, len(ids))
+		start := w.cfg.Now()
+		reply, err := w.cfg.Archive.Products(ctx, ids)
+		out.Elapsed = w.cfg.Now().Sub(start)
+		if err != nil {
+			out.Requests = 1
+			return w.productsFailed(ctx, c, a, out, err)
+		}
+		defer reply.Close()
+		out.Rows, out.Requests = reply.Rows(), int64(reply.Requests())
+		out.Products = w.rows(reply, a.Obs)
+		w.pace.answered(len(ids), reply.Rows(), out.Elapsed < w.cfg.Quick, w.cfg.MaxProductRows)
+	}
+	if a.Chain {
+		b, ok, err := w.next(ctx)
+		if err != nil {
+			return err
+		}
+		if ok {
+			out.Children = []queue.NewChunk{b.chunk()}
+		}
+	}
+	return w.settle(ctx, c, out)
+}
+
+// productsFailed halves what was asked for, or fails the one observation.
+func (w *work) productsFailed(ctx context.Context, c queue.Chunk, a productAsk, out queue.ChunkResult, err error) error {
+	if stop := w.stops(ctx, err); stop != nil {
+		return w.giveBack(ctx, c, out.Requests, stop)
+	}
+	n := len(a.ids())
+	w.pace.failed(n)
+	if n == 1 {
+		out.State, out.Error = queue.ChunkFailed, fmt.Sprintf("products of observation %d: %v", a.ids()[0], err)
+		return w.settle(ctx, c, out)
+	}
+	first, second := a.halves(w.pace.store())
+	out.State, out.Children = queue.ChunkSplit, []queue.NewChunk{first.chunk(), second.chunk()}
+	w.cfg.Logger.WarnContext(ctx, "halving product request", "chunk_id", c.ID, "obsids", n, "error", err)
+	return w.settle(ctx, c, out)
+}
+
+// rows translates product rows and applies the query's rules.
+func (w *work) rows(reply *mast.Reply, obs []asked) iter.Seq2[queue.ProductRow, error] {
+	byID := make(map[int64]asked, len(obs))
+	for _, o := range obs {
+		byID[o.ID] = o
+	}
+	return func(yield func(queue.ProductRow, error) bool) {
+		for p, err := range reply.Products() {
+			if err == nil && p.URI == "" {
+				continue
+			}
+			var row queue.ProductRow
+			if err == nil {
+				row = w.row(&p, byID)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// row translates one product row.
+func (w *work) row(p *mast.Product, byID map[int64]asked) queue.ProductRow {
+	parent := p.ParentObsID
+	if parent == 0 {
+		parent = p.ObsID
+	}
+	o := byID[parent]
+	name := p.URI[strings.LastIndexByte(p.URI, '/')+1:]
+	r := queue.ProductRow{File: queue.NewFile{
+		URI: p.URI, Name: name, ObsID: p.ObsName, Own: p.ObsID == parent, Size: p.Size,
+		Facts: queue.Facts{Program: p.ProposalID, Instrument: instrumentOf(name), Level: p.Level, ProductType: p.ProductType, Rights: p.Rights},
+	}}
+	f := &r.File.Facts
+	if f.Program == "" {
+		f.Program = programOf(name)
+	}
+	if f.Instrument == "" {
+		f.Instrument = o.Instrument
+	}
+	if o.Release != 0 && !isPublic(p.Rights) {
+		f.ReleaseAt = time.Unix(o.Release, 0).UTC()
+	}
+	if len(p.URI) > maxURI || !strings.HasPrefix(p.URI, productPrefix) {
+		r.File.URI = p.URI[:min(len(p.URI), maxURI)]
+		r.Rule = RuleCollection
+	} else if r.Rule = w.sel.rule(name, f); r.Rule == "" && parent > 0 {
+		r.File.Parents = []int64{parent}
+	}
+	return r
+}

@@ -1,0 +1,238 @@
+package planner
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Query is what a user asks for, in the words of the command line. Criteria of different fields are combined by AND, the
+// values of one field by OR; an empty field asks for nothing. The zero Query is refused by Validate: it would mean every
+// file of the mission.
+//
+// The fields hold what the user typed; Canonical gives the form that is stored and compared.
+type Query struct {
+	Programs     []string `json:"program,omitempty"`      // programme numbers, with or without zero padding
+	Obs          []string `json:"obs,omitempty"`          // obs_id, a glob of one (jw01345-o0*), or PROGRAM:OBSERVATION (1345:12)
+	Instruments  []string `json:"instrument,omitempty"`   // NIRCAM, NIRISS, NIRSPEC, MIRI, FGS; with a mode as NIRCAM/IMAGE
+	Filters      []string `json:"filter,omitempty"`       // optical elements: F150W, F2*
+	Targets      []string `json:"target,omitempty"`       // target names as the archive spells them, * for any text
+	Cones        []string `json:"cone,omitempty"`         // "RA DEC RADIUS", see ParseCone
+	Dates        []string `json:"date,omitempty"`         // start of the observation: FROM..TO, one end may be empty; see ParseDates
+	Levels       []string `json:"level,omitempty"`        // -1..4, or 1b 2a 2b 2c 3
+	Suffixes     []string `json:"suffix,omitempty"`       // i2d, _cal, cat.ecsv; without an extension any extension matches
+	ProductTypes []string `json:"product_type,omitempty"` // SCIENCE, PREVIEW, INFO, AUXILIARY, THUMBNAIL, CATALOG, CALIBRATION
+	Rights       string   `json:"rights,omitempty"`       // public, exclusive or all; "" means all
+	Include      []string `json:"include,omitempty"`      // globs of file names; a file must match one
+	Exclude      []string `json:"exclude,omitempty"`      // globs of file names; a file must match none
+	GuideStars   bool     `json:"guide_stars,omitempty"`  // take guide-star files too; they are left out otherwise
+
+	// List names a list of files that replaces the criteria for observations; set by PlanList alone.
+	List *ListID `json:"list,omitempty"`
+}
+
+// ListID identifies a list of files in a stored query.
+type ListID struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // hex, of the list's entries
+	Items  int    `json:"items"`
+}
+
+// UsageError says which value of which flag was not understood, and what would have been.
+type UsageError struct {
+	Flag  string // with its dashes: --cone
+	Value string // as typed
+	Want  string // what was expected
+}
+
+// Error names flag, value and expectation.
+func (e *UsageError) Error() string {
+	return fmt.Sprintf("invalid %s %q: want %s", e.Flag, e.Value, e.Want)
+}
+
+var (
+	instruments  = []string{"NIRCAM", "NIRISS", "NIRSPEC", "MIRI", "FGS"}
+	productTypes = []string{"SCIENCE", "PREVIEW", "INFO", "AUXILIARY", "THUMBNAIL", "CATALOG", "CALIBRATION"}
+	levelNames   = []string{"-1", "0", "1", "2", "3", "4", "1b", "2a", "2b", "2c"}
+)
+
+// Validate reports the first value that is not understood as a *UsageError. It also refuses a query without any criterion
+// that narrows the observations.
+func (q Query) Validate() error {
+	_, err := q.normal()
+	return err
+}
+
+// Canonical returns the query as JSON in a fixed form: values trimmed, spelled one way, sorted and without repeats, so that
+// two ways of saying one thing are one query. It fails as Validate does.
+func (q Query) Canonical() ([]byte, error) {
+	n, err := q.normal()
+	if err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(n)
+	if err != nil {
+		return nil, fmt.Errorf("encoding query: %w", err)
+	}
+	return b, nil
+}
+
+// normal is the canonical form of the query; every field is checked.
+func (q Query) normal() (Query, error) {
+	n := Query{GuideStars: q.GuideStars, List: q.List}
+	fields := []struct {
+		flag string
+		in   []string
+		out  *[]string
+		one  func(flag, value string) (string, error)
+	}{
+		{"--program", q.Programs, &n.Programs, normalProgram},
+		{"--obs", q.Obs, &n.Obs, normalObs},
+		{"--instrument", q.Instruments, &n.Instruments, normalInstrument},
+		{"--filter", q.Filters, &n.Filters, normalFilter},
+		{"--target", q.Targets, &n.Targets, normalTarget},
+		{"--cone", q.Cones, &n.Cones, normalCone},
+		{"--date", q.Dates, &n.Dates, normalDates},
+		{"--level", q.Levels, &n.Levels, normalLevel},
+		{"--suffix", q.Suffixes, &n.Suffixes, normalSuffix},
+		{"--product-type", q.ProductTypes, &n.ProductTypes, normalProductType},
+		{"--include", q.Include, &n.Include, normalGlob},
+		{"--exclude", q.Exclude, &n.Exclude, normalGlob},
+	}
+	for _, f := range fields {
+		for _, v := range f.in {
+			s, err := f.one(f.flag, strings.TrimSpace(v))
+			if err != nil {
+				return Query{}, err
+			}
+			*f.out = append(*f.out, s)
+		}
+		slices.Sort(*f.out)
+		*f.out = slices.Compact(*f.out)
+	}
+	switch r := strings.ToLower(strings.TrimSpace(q.Rights)); r {
+	case "", "all":
+	case "public", "exclusive":
+		n.Rights = r
+	default:
+		return Query{}, &UsageError{Flag: "--rights", Value: q.Rights, Want: "public, exclusive or all"}
+	}
+	cs := n.criteria()
+	if n.List == nil && len(cs) == 0 {
+		return Query{}, &UsageError{Flag: "query", Value: "", Want: "at least one of --program, --obs, --instrument, --filter, --target, --cone, --date"}
+	}
+	if countBranches(cs) > maxBranches {
+		return Query{}, &UsageError{Flag: "query", Value: "", Want: fmt.Sprintf("at most %d combinations of patterns, instruments, cones and dates", maxBranches)}
+	}
+	return n, nil
+}
+
+func normalProgram(flag, v string) (string, error) {
+	n, err := strconv.ParseUint(v, 10, 32)
+	if err != nil || n == 0 || n > 99999 {
+		return "", &UsageError{flag, v, "a programme number such as 1345, at most five digits"}
+	}
+	return strconv.FormatUint(n, 10), nil
+}
+
+func normalObs(flag, v string) (string, error) {
+	const want = "an obs_id such as jw01345-o012_t001_nircam_clear-f150w, a glob of one, or PROGRAM:OBSERVATION such as 1345:12"
+	if p, o, ok := strings.Cut(v, ":"); ok {
+		pn, err1 := strconv.ParseUint(p, 10, 32)
+		on, err2 := strconv.ParseUint(o, 10, 32)
+		if err1 != nil || err2 != nil || pn == 0 || pn > 99999 || on > 999 {
+			return "", &UsageError{flag, v, want}
+		}
+		return fmt.Sprintf("%d:%d", pn, on), nil
+	}
+	if v == "" || strings.ContainsAny(v, " \t/%\\'\";") {
+		return "", &UsageError{flag, v, want}
+	}
+	if _, err := path.Match(v, ""); err != nil {
+		return "", &UsageError{flag, v, want}
+	}
+	return strings.ToLower(v), nil
+}
+
+func normalInstrument(flag, v string) (string, error) {
+	u := strings.TrimSuffix(strings.ToUpper(v), "*")
+	u = strings.TrimSuffix(u, "/")
+	name, mode, hasMode := strings.Cut(u, "/")
+	if !slices.Contains(instruments, name) || hasMode && !isWord(mode) {
+		return "", &UsageError{flag, v, strings.Join(instruments, ", ") + ", with a mode as in NIRCAM/IMAGE if wanted"}
+	}
+	return u, nil
+}
+
+func normalFilter(flag, v string) (string, error) {
+	u := strings.ToUpper(v)
+	if u == "" || !isWord(strings.NewReplacer("*", "", "-", "", "/", "", ".", "").Replace(u)+"X") {
+		return "", &UsageError{flag, v, "an optical element such as F150W, * for any text"}
+	}
+	return u, nil
+}
+
+func normalTarget(flag, v string) (string, error) {
+	if v == "" || strings.Trim(v, "*") == "" || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f || r == '%' }) {
+		return "", &UsageError{flag, v, "a target name as the archive spells it, * for any text"}
+	}
+	return v, nil
+}
+
+func normalCone(flag, v string) (string, error) {
+	c, err := ParseCone(v)
+	if err != nil {
+		return "", &UsageError{flag, v, err.Error()}
+	}
+	return c.String(), nil
+}
+
+func normalDates(flag, v string) (string, error) {
+	d, err := ParseDates(v)
+	if err != nil {
+		return "", &UsageError{flag, v, err.Error()}
+	}
+	return d.String(), nil
+}
+
+func normalLevel(flag, v string) (string, error) {
+	l := strings.ToLower(v)
+	if !slices.Contains(levelNames, l) {
+		return "", &UsageError{flag, v, "a level from -1 to 4, or 1b, 2a, 2b, 2c"}
+	}
+	return l, nil
+}
+
+func normalSuffix(flag, v string) (string, error) {
+	s := strings.TrimPrefix(strings.ToLower(v), "_")
+	if !isWord(strings.NewReplacer("-", "", ".", "").Replace(s)) || strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") {
+		return "", &UsageError{flag, v, "a file suffix such as cal, _i2d, ami-oi or cat.ecsv"}
+	}
+	return s, nil
+}
+
+func normalProductType(flag, v string) (string, error) {
+	u := strings.ToUpper(v)
+	if !slices.Contains(productTypes, u) {
+		return "", &UsageError{flag, v, "one of " + strings.Join(productTypes, ", ")}
+	}
+	return u, nil
+}
+
+func normalGlob(flag, v string) (string, error) {
+	_, err := path.Match(v, "")
+	if v == "" || err != nil || strings.Contains(v, "/") {
+		return "", &UsageError{flag, v, "a glob of file names such as *_nrcb1_cal.fits (*, ?, [a-z]; no /)"}
+	}
+	return v, nil
+}
+
+// isWord reports whether s is non-empty and made of ASCII letters, digits and underscores.
+func isWord(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_'
+	})
+}
