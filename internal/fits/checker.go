@@ -96,7 +96,14 @@ func (c *Checker) headerBlock() {
 	}
 	for i := 0; i < BlockSize; i += CardSize {
 		img := c.block[i : i+CardSize]
-		if j := notText(img); j >= 0 && !(h.cards == 0 && i == 0) {
+		if h.cards == 0 {
+			// Bytes that begin no HDU deserve that name rather than a remark on the first of them.
+			if why := h.first(img); why != "" {
+				c.fail(c.pos, nil, "%s", why)
+				return
+			}
+		}
+		if j := notText(img); j >= 0 {
 			c.fail(c.pos+int64(i+j), nil, "a byte in a header that is not ASCII text: %#02x", img[j])
 			return
 		}

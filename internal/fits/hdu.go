@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"strconv"
+	"strings"
 )
 
 const (
@@ -78,7 +79,7 @@ func validBitpix(v int64) bool {
 	return false
 }
 
-// take reads one card image; why is not "" if it cannot stand there.
+// take reads one card image, of the first after first has judged it; why is not "" if it cannot stand there.
 func (h *hdu) take(img []byte) (c card, why string) {
 	h.cards++
 	if h.cards > maxCards {
@@ -88,7 +89,7 @@ func (h *hdu) take(img []byte) (c card, why string) {
 		return c, "a keyword with characters that no keyword may have: " + quote(img[:8])
 	}
 	if h.cards == 1 {
-		return c, h.first(img)
+		return c, "" // judged by first
 	}
 	c = parseCard(img)
 	if c.kind == badVal {
@@ -108,7 +109,7 @@ func (h *hdu) take(img []byte) (c card, why string) {
 	return c, h.optional(c)
 }
 
-// first is the card that opens an HDU.
+// first judges the card that opens an HDU, before take.
 func (h *hdu) first(img []byte) string {
 	if h.index == 0 {
 		if string(img[:30]) != "SIMPLE  =                    T" || !commentFollows(img[30:]) {
@@ -234,9 +235,12 @@ func mul(a, v uint64, over bool) (uint64, bool) {
 func (h *hdu) optional(c card) string {
 	switch string(c.name) {
 	case "CHECKSUM":
-		h.checksum = c.kind == stringVal && c.text() != "" && c.text() != "0000000000000000"
+		h.checksum = h.checksum || c.kind == stringVal && c.text() != "" && c.text() != "0000000000000000"
 	case "DATASUM":
-		h.datasum = bytesText(c)
+		// Of two cards the first counts, as cfitsio reads it.
+		if h.datasum == "" {
+			h.datasum = strings.TrimSpace(c.text())
+		}
 	case "EXTNAME":
 		h.extname = c.text()
 	case "PCOUNT", "GCOUNT", "GROUPS":
@@ -258,8 +262,6 @@ func (h *hdu) optional(c card) string {
 	}
 	return ""
 }
-
-func bytesText(c card) string { return string(bytes.TrimSpace([]byte(c.text()))) }
 
 func (h *hdu) groupCard(c card) string {
 	if string(c.name) == "GROUPS" {

@@ -18,7 +18,7 @@ func (s *jpegScan) feed(p []byte, _ int64) (int64, string) {
 	if s.n < len(s.head) {
 		s.n += copy(s.head[s.n:], p)
 		if want := "\xff\xd8\xff"; string(s.head[:s.n]) != want[:s.n] {
-			return 0, "not JPEG: begins with " + quote(s.head[:s.n])
+			return 0, "not JPEG: does not begin with FF D8 FF"
 		}
 	}
 	end := len(p)
@@ -65,10 +65,9 @@ type pngScan struct {
 
 func (s *pngScan) feed(p []byte, offset int64) (int64, string) {
 	for i := 0; i < len(p); {
-		at := offset + int64(i)
 		switch s.phase {
 		case 4:
-			return at, "bytes after the end of the PNG file"
+			return offset + int64(i), "bytes after the end of the PNG file"
 		case 2:
 			k := int(min(int64(len(p)-i), int64(s.left)))
 			s.crc = crc32.Update(s.crc, crc32.IEEETable, p[i:i+k])
@@ -88,7 +87,7 @@ func (s *pngScan) feed(p []byte, offset int64) (int64, string) {
 			if s.n == want {
 				s.n = 0
 				if why := s.unit(); why != "" {
-					return at, why
+					return offset + int64(i-want), why
 				}
 			}
 		}
@@ -146,7 +145,7 @@ func (s *gzipScan) feed(p []byte, _ int64) (int64, string) {
 	}
 	s.n += copy(s.head[s.n:], p)
 	if want := "\x1f\x8b\x08"; string(s.head[:s.n]) != want[:s.n] {
-		return 0, "not gzip: begins with " + quote(s.head[:s.n])
+		return 0, "not gzip: does not begin with 1F 8B 08"
 	}
 	return 0, ""
 }

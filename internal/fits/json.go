@@ -20,8 +20,9 @@ const (
 )
 
 const (
-	maxDepth = 1000
-	maxToken = 400
+	maxDepth      = 1000
+	maxToken      = 400
+	byteOrderMark = "\xef\xbb\xbf"
 )
 
 // jsonScan accepts exactly one JSON value with blanks around it, plus NaN and Infinity as Python's json module writes them
@@ -33,11 +34,16 @@ type jsonScan struct {
 	hex    int
 	token  []byte
 	python bool
+	mark   int // bytes of a byte order mark met at the very beginning
 }
 
 func (s *jsonScan) feed(p []byte, offset int64) (int64, string) {
-	if offset == 0 && len(p) >= 3 && string(p[:3]) == "\xef\xbb\xbf" {
-		p, offset = p[3:], 3
+	for len(p) > 0 && s.mark < len(byteOrderMark) && offset == int64(s.mark) && p[0] == byteOrderMark[s.mark] {
+		s.mark++
+		p, offset = p[1:], offset+1
+	}
+	if len(p) > 0 && (s.mark == 1 || s.mark == 2) {
+		return offset, "not JSON: begins with a part of a byte order mark"
 	}
 	for i := 0; i < len(p); i++ {
 		if s.state == inString {

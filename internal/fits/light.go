@@ -85,7 +85,7 @@ func (l *light) finish() {
 
 // looksLikePage says whether a file begins as HTML or XML does: what a proxy, a login page or an object store's error is.
 func looksLikePage(b []byte) bool {
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	b = bytes.TrimPrefix(b, []byte(byteOrderMark))
 	b = bytes.TrimLeft(b, " \t\r\n")
 	for _, start := range []string{"<!doctype", "<html", "<head", "<body", "<title", "<?xml", "<error", "<!--"} {
 		if len(b) >= len(start) && bytes.EqualFold(b[:len(start)], []byte(start)) {
