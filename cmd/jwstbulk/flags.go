@@ -1,0 +1,190 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/urfave/cli/v2"
+
+	"jwstbulk/fetcher"
+	"jwstbulk/planner"
+	"jwstbulk/queue"
+)
+
+// env is the environment twin of a flag: --limit-rate is JWSTBULK_LIMIT_RATE.
+func env(flag string) []string {
+	return []string{"JWSTBULK_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+}
+
+// commonFlags are taken by every command that has a campaign.
+func commonFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Value: ".", EnvVars: env("dir"), Usage: "the campaign's `DIR`ectory: data, manifest, and state in .jwstbulk"},
+		&cli.StringFlag{Name: "queue", EnvVars: env("queue"), TakesFile: true, Usage: "keep the queue database in `FILE` (a local disk, where DIR is on a network file system)"},
+		&cli.BoolFlag{Name: "json", EnvVars: env("json"), Usage: "results as JSON, one object a line"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, EnvVars: env("quiet"), Usage: "no progress, warnings only"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, EnvVars: env("verbose"), Usage: "log every request to stderr"},
+		&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("log-format"), Usage: "`text|json`, of -v"},
+		&cli.BoolFlag{Name: "no-color", EnvVars: env("no-color"), Usage: "no colours and no moving bars (also $NO_COLOR)"},
+	}
+}
+
+// archiveFlags are taken by every command that talks to the archive.
+func archiveFlags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "archive", Category: "Archive", Value: "https://mast.stsci.edu", EnvVars: env("archive"), Usage: "the archive's `URL`"},
+	}, tokenFlags()...)
+}
+
+// queryFlags say which files are wanted.
+func queryFlags() []cli.Flag {
+	list := func(name, usage string, aliases ...string) cli.Flag {
+		return &cli.StringSliceFlag{Name: name, Aliases: aliases, Category: "Query", EnvVars: env(name), Usage: usage}
+	}
+	return []cli.Flag{
+		list("program", "programme `NUMBER`s, e.g. 1345 or 1345,2733"),
+		list("obs", "`OBS`ervations: an obs_id, a glob of one (jw01345-o0*), or PROGRAM:OBSERVATION (1345:12)"),
+		list("instrument", "`NAME`: NIRCAM, NIRISS, NIRSPEC, MIRI, FGS, with a mode as NIRCAM/IMAGE if wanted"),
+		list("filter", "optical `ELEMENT`s, e.g. F150W,F2*"),
+		list("target", "`TARGET` names as the archive spells them, * for any text"),
+		list("cone", "\"`RA DEC RADIUS`\" in degrees, or \"10h00m43.2s +02d12m30s 3m\""),
+		list("date", "start of the observation, `FROM..TO`, e.g. 2023-01-01..2023-02-01; one end may be left out"),
+		list("level", "calibration `LEVEL`: 1, 2, 3 (or 1b, 2a, 2b, 2c), -1 for planned observations"),
+		list("suffix", "file `SUFFIX`es, e.g. uncal,rate,cal,i2d"),
+		list("product-type", "`TYPE`: SCIENCE, PREVIEW, INFO, AUXILIARY, THUMBNAIL, CATALOG, CALIBRATION"),
+		&cli.StringFlag{Name: "rights", Category: "Query", Value: "all", EnvVars: env("rights"), Usage: "`public|exclusive|all`"},
+		list("include", "only files whose name matches one of these `GLOB`s"),
+		list("exclude", "no files whose name matches one of these `GLOB`s"),
+		&cli.BoolFlag{Name: "guide-stars", Category: "Query", EnvVars: env("guide-stars"), Usage: "guide-star files (_gs-) too; they are left out otherwise"},
+		&cli.StringFlag{Name: "from", Category: "Query", EnvVars: env("from"), TakesFile: true, Usage: "instead of a query: the files of a MAST curl script or of a list of URIs in `FILE`, - for stdin"},
+	}
+}
+
+// fetchFlags say how to fetch.
+func fetchFlags() []cli.Flag {
+	const cat = "Fetching"
+	return []cli.Flag{
+		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Category: cat, Value: fetcher.DefaultJobs, EnvVars: env("jobs"), Usage: "transfers at a time, `N`"},
+		&cli.StringFlag{Name: "rate", Category: cat, Value: "10", EnvVars: env("rate"), Usage: "file requests a second, `N` or N/s; 0: no limit"},
+		&cli.StringFlag{Name: "limit-rate", Category: cat, EnvVars: env("limit-rate"), Usage: "`BYTES` a second over all transfers, e.g. 20M"},
+		&cli.StringFlag{Name: "order-by", Category: cat, Value: "plan", EnvVars: env("order-by"), Usage: "`plan|size|size,desc|mixed`"},
+		&cli.DurationFlag{Name: "linger", Category: cat, Value: 5 * time.Minute, EnvVars: env("linger"), Usage: "wait that long for files that are to be tried again; 0 in a batch job"},
+		&cli.DurationFlag{Name: "max-outage", Category: cat, Value: 12 * time.Hour, EnvVars: env("max-outage"), Usage: "wait that long for an archive or a disk that is out"},
+		&cli.DurationFlag{Name: "stall", Category: cat, Value: time.Minute, EnvVars: env("stall"), Usage: "cut a transfer from which nothing came for that long"},
+		&cli.IntFlag{Name: "retries", Category: cat, Value: 5, EnvVars: env("retries"), Usage: "attempts without progress before a file fails, `N`"},
+		&cli.StringFlag{Name: "archive-checksum", Category: cat, Value: "auto", EnvVars: env("archive-checksum"), Usage: "`auto|require`: whether a checksum counts even before one was seen to match"},
+		&cli.BoolFlag{Name: "accept-server-size", Category: cat, EnvVars: env("accept-server-size"), Usage: "take the server's word where its length differs from the catalogue's"},
+		&cli.BoolFlag{Name: "ignore-space", Category: cat, EnvVars: env("ignore-space"), Usage: "start although the free space or inodes do not suffice"},
+		&cli.BoolFlag{Name: "error-on-nothing", Category: cat, EnvVars: env("error-on-nothing"), Usage: "exit 9 if there was nothing to do"},
+	}
+}
+
+// values returns the values of a repeatable flag; those that never hold commas may be given as one comma list.
+func values(c *cli.Context, name string) []string {
+	var out []string
+	for _, v := range c.StringSlice(name) {
+		switch name {
+		case "cone", "target", "include", "exclude":
+			out = append(out, v)
+		default:
+			out = append(out, strings.Split(v, ",")...)
+		}
+	}
+	return out
+}
+
+// readQuery turns the query flags into a planner.Query, or the list that --from names. Exactly one of them is given.
+func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *planner.List, error) {
+	q := planner.Query{
+		Programs: values(c, "program"), Obs: values(c, "obs"), Instruments: values(c, "instrument"), Filters: values(c, "filter"),
+		Targets: values(c, "target"), Cones: values(c, "cone"), Dates: values(c, "date"), Levels: values(c, "level"),
+		Suffixes: values(c, "suffix"), ProductTypes: values(c, "product-type"), Rights: c.String("rights"),
+		Include: values(c, "include"), Exclude: values(c, "exclude"), GuideStars: c.Bool("guide-stars"),
+	}
+	from := c.String("from")
+	if from == "" {
+		return q, nil, q.Validate()
+	}
+	for _, f := range queryFlags() {
+		switch name := f.Names()[0]; name {
+		case "from", "suffix", "include", "exclude":
+		default:
+			if c.IsSet(name) {
+				return q, nil, usagef("--from names the files itself; only --suffix, --include and --exclude narrow it, not --%s", name)
+			}
+		}
+	}
+	chosen := planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude}
+	name := "stdin"
+	if from != "-" {
+		f, err := os.Open(from)
+		if err != nil {
+			return q, nil, usagef("reading the list: %v", err)
+		}
+		defer f.Close() // only read from
+		name, stdin = filepath.Base(from), f
+	}
+	l, err := planner.ParseList(stdin, name)
+	if err != nil {
+		return q, nil, err
+	}
+	l.Select = chosen
+	return q, l, nil
+}
+
+// readFetch turns the fetch flags into a fetcher.Config.
+func readFetch(c *cli.Context) (fetcher.Config, error) {
+	cfg := fetcher.Config{
+		Jobs: c.Int("jobs"), Linger: c.Duration("linger"), MaxOutage: c.Duration("max-outage"), Stall: c.Duration("stall"),
+		Tries: c.Int("retries"), AcceptSize: c.Bool("accept-server-size"), Order: queue.Order(c.String("order-by")),
+	}
+	if cfg.Jobs < 1 || cfg.Jobs > 256 {
+		return cfg, usagef("invalid -j %d: want 1 to 256 transfers", cfg.Jobs)
+	}
+	if cfg.Tries < 1 {
+		return cfg, usagef("invalid --retries %d: want 1 or more", cfg.Tries)
+	}
+	for _, name := range []string{"max-outage", "stall"} {
+		if c.Duration(name) <= 0 {
+			return cfg, usagef("invalid --%s %v: want a time such as 90s or 2h", name, c.Duration(name))
+		}
+	}
+	switch cfg.Order {
+	case queue.OrderPlan, queue.OrderSize, queue.OrderSizeDesc, queue.OrderMixed:
+	default:
+		return cfg, usagef("invalid --order-by %q: want plan, size, size,desc or mixed", cfg.Order)
+	}
+	switch v := c.String("archive-checksum"); v {
+	case "auto":
+	case "require":
+		cfg.RequireSums = true
+	default:
+		return cfg, usagef("invalid --archive-checksum %q: want auto or require", v)
+	}
+	rate, err := strconv.ParseFloat(strings.TrimSuffix(c.String("rate"), "/s"), 64)
+	if err != nil || rate < 0 || rate > 1e6 {
+		return cfg, usagef("invalid --rate %q: want requests a second, such as 10 or 0.5/s; 0: no limit", c.String("rate"))
+	}
+	if cfg.Rate = rate; rate == 0 {
+		cfg.Rate = -1
+	}
+	if v := c.String("limit-rate"); v != "" {
+		n, err := humanize.ParseBytes(strings.TrimSuffix(v, "/s"))
+		if err != nil || n < 1024 || n > 1<<50 {
+			return cfg, usagef("invalid --limit-rate %q: want bytes a second, such as 20M or 500k, 1024 at least", v)
+		}
+		cfg.ByteRate = int64(n)
+	}
+	if cfg.Linger == 0 || inBatchJob() && !c.IsSet("linger") {
+		cfg.Linger = -1
+	}
+	if cfg.Linger < -1 {
+		return cfg, usagef("invalid --linger %v: want a time such as 5m, or 0", c.Duration("linger"))
+	}
+	return cfg, nil
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"jwstbulk/fetcher"
+	"jwstbulk/internal/campaign"
+	"jwstbulk/manifest"
+	"jwstbulk/planner"
+	"jwstbulk/queue"
+)
+
+func getCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "get",
+		Usage: "plan, fetch, verify and record: the main job",
+		Description: "Downloads everything that matches into the campaign directory, and writes manifest.jsonl and SHA256SUMS.\n" +
+			"It can be stopped at any time, in any way; the same command goes on where it was. A second query adds to the campaign.",
+		Flags:        slices.Concat(queryFlags(), fetchFlags(), commonFlags(), archiveFlags()),
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			o := readOutput(c)
+			r, err := readRun(c, o, true)
+			if err != nil {
+				return err
+			}
+			if r.plan.query, r.plan.list, err = readQuery(c, c.App.Reader); err != nil {
+				return err
+			}
+			r.get = true
+			return runRun(c.Context, o, r)
+		},
+	}
+}
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "run",
+		Usage:        "fetch what is in the queue",
+		Description:  "Goes on with everything that was planned, and writes manifest.jsonl and SHA256SUMS.",
+		Flags:        slices.Concat(fetchFlags(), commonFlags(), archiveFlags()),
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			o := readOutput(c)
+			r, err := readRun(c, o, false)
+			if err != nil {
+				return err
+			}
+			return runRun(c.Context, o, r)
+		},
+	}
+}
+
+// runOptions says what to fetch and how; with get, plan is planned first.
+type runOptions struct {
+	get            bool
+	plan           planOptions
+	fetch          fetcher.Config
+	ignoreSpace    bool
+	errorOnNothing bool
+	publicOnly     bool
+	command        string
+}
+
+func readRun(c *cli.Context, o output, create bool) (runOptions, error) {
+	r := runOptions{ignoreSpace: c.Bool("ignore-space"), errorOnNothing: c.Bool("error-on-nothing"),
+		publicOnly: c.String("rights") == "public", command: c.Command.Name}
+	err := noArgs(c)
+	if err == nil {
+		r.fetch, err = readFetch(c)
+	}
+	if err == nil {
+		r.plan.campaign, err = readCampaign(c, o, create)
+	}
+	return r, err
+}
+
+// runRun opens the campaign, plans if asked to, fetches, writes the manifest and tells how it went.
+func runRun(ctx context.Context, o output, r runOptions) (err error) {
+	c, err := campaign.Open(ctx, r.plan.campaign)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := c.Close(); err == nil {
+			err = e
+		}
+	}()
+	var codes []int
+	if r.get {
+		s, err := planInto(ctx, o, c, r.plan)
+		if err != nil {
+			return err
+		}
+		if !o.json {
+			if err := writeSummary(o.stdout, s); err != nil {
+				return err
+			}
+		}
+	} else if _, err := checkToken(ctx, o, c, !r.plan.campaign.Archive.Token.IsZero()); err != nil {
+		return err
+	}
+	if err := checkSpace(ctx, c, r.ignoreSpace); err != nil {
+		return err
+	}
+	codes, err = fetchAndRecord(ctx, o, c, r)
+	if err != nil {
+		return err
+	}
+	return reported(codes)
+}
+
+// fetchAndRecord makes one run: whatever ends it, the manifest is written and the end is told.
+func fetchAndRecord(ctx context.Context, o output, c *campaign.Campaign, r runOptions) ([]int, error) {
+	runID, err := c.Queue.StartRun(ctx, queue.RunInfo{Command: "jwstbulk " + r.command, Version: version})
+	if err != nil {
+		return nil, err
+	}
+	before, err := c.Queue.Counts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	show := newFetchProgress(o, before, r.fetch.Jobs)
+	r.fetch.RunID, r.fetch.Reporter, r.fetch.Logger = runID, show, r.plan.campaign.Logger
+	result, runErr := c.Fetch(ctx, r.fetch)
+	show.close()
+
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
+	defer cancel()
+	h, manifestErr := c.WriteManifest(end)
+	rep, err := reportRun(end, c, runID, result, runErr, h, r)
+	if err = errors.Join(err, manifestErr); err != nil {
+		return nil, err
+	}
+	if err := c.Queue.FinishRun(end, runID, worst(rep.Codes), encode(rep)); err != nil {
+		return nil, err
+	}
+	if runErr != nil {
+		printError(o.stderr, runErr)
+	}
+	return rep.Codes, rep.write(o)
+}
+
+// runReport is what a run says at its end, for people and, with --json, for programs.
+type runReport struct {
+	Version  int          `json:"version"` // 1
+	Run      int64        `json:"run"`
+	Exit     int          `json:"exit"`
+	Codes    []int        `json:"exit_codes"` // all that apply
+	Files    int64        `json:"files"`      // fetched in this run
+	Bytes    int64        `json:"bytes"`      // received in this run
+	Requests int64        `json:"requests"`
+	Seconds  float64      `json:"seconds"`
+	Drained  bool         `json:"drained"`
+	Total    queue.Count  `json:"total"`
+	Done     queue.Count  `json:"done"`
+	Counts   queue.Counts `json:"counts"`
+	Manifest string       `json:"manifest"`
+	Root     string       `json:"root"`
+	Error    string       `json:"error,omitempty"`
+	dir      string
+}
+
+func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.Result, runErr error, h manifest.Header, r runOptions) (runReport, error) {
+	counts, err := c.Queue.Counts(ctx)
+	if err != nil {
+		return runReport{}, err
+	}
+	codes := append(errorCodes(runErr), stateCodes(counts, r.publicOnly)...)
+	incomplete, err := unplanned(ctx, c.Queue.Reader)
+	if err != nil {
+		return runReport{}, err
+	}
+	if incomplete > 0 {
+		codes = append(codes, exitUnavailable)
+	}
+	if r.errorOnNothing && res.Requests == 0 && len(codes) == 0 {
+		codes = append(codes, exitNothing)
+	}
+	slices.Sort(codes)
+	rep := runReport{Version: 1, Run: id, Codes: slices.Compact(codes), Files: res.Files, Bytes: res.Bytes, Requests: res.Requests,
+		Seconds: res.Elapsed.Seconds(), Drained: res.Drained, Total: counts.Total(), Done: counts.State[queue.Done], Counts: counts,
+		Manifest: manifest.Name, Root: h.Root, dir: c.Dir}
+	rep.Exit = worst(rep.Codes)
+	if runErr != nil {
+		rep.Error = runErr.Error()
+	}
+	return rep, nil
+}
+
+// unplanned counts requests of plans that stayed without an answer, and plans that were not finished.
+func unplanned(ctx context.Context, r *queue.Reader) (int, error) {
+	queries, err := r.Queries(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, q := range queries {
+		failed, err := r.Chunks(ctx, q.ID, queue.ChunkFailed)
+		if err != nil {
+			return 0, err
+		}
+		n += len(failed)
+		if q.FinishedAt.IsZero() {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// write prints the report.
+func (r runReport) write(o output) error {
+	if o.json {
+		w := newLines(o.stdout)
+		w.add("run", r)
+		return w.flush()
+	}
+	var b strings.Builder
+	if r.Requests > 0 {
+		fmt.Fprintf(&b, "fetched   %s, %s in %s (%s/s)\n", files(r.Files), size(r.Bytes), duration(r.Seconds), size(int64(float64(r.Bytes)/max(r.Seconds, 0.001))))
+	}
+	fmt.Fprintf(&b, "complete  %s of %s files, %s\n", number(r.Done.Files), number(r.Total.Files), size(r.Done.Bytes))
+	writeLeft(&b, r.Counts)
+	fmt.Fprintf(&b, "data      %s\n", r.dir)
+	fmt.Fprintf(&b, "manifest  %s/%s, SHA256SUMS\n", r.dir, r.Manifest)
+	fmt.Fprintf(&b, "root      %s\n", r.Root)
+	if r.Done.Files < r.Total.Files {
+		fmt.Fprintf(&b, "\n%s\n", nextStep(r))
+	}
+	_, err := fmt.Fprint(o.stdout, b.String())
+	return err
+}
+
+// nextStep says what to do about files that are missing.
+func nextStep(r runReport) string {
+	failed := r.Counts.State[queue.Failed].Files
+	dir := ""
+	if r.dir != "" {
+		dir = " -d " + shellQuote(r.dir)
+	}
+	switch {
+	case failed > 0:
+		return fmt.Sprintf("`jwstbulk errors%s` says why files failed; `jwstbulk retry%s` and `run` try them again", dir, dir)
+	case r.Counts.State[queue.Parked].Files > 0 && r.Counts.State[queue.Pending].Files == 0:
+		return fmt.Sprintf("`jwstbulk errors%s` says what the parked files wait for", dir)
+	}
+	return fmt.Sprintf("`jwstbulk run%s` goes on", dir)
+}
+
+var _ planner.Reporter = (*planProgress)(nil)

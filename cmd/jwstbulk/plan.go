@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"jwstbulk/internal/campaign"
+	"jwstbulk/internal/durable"
+	"jwstbulk/planner"
+	"jwstbulk/queue"
+)
+
+func planCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "plan",
+		Usage: "add what a query or a list asks for to the queue",
+		Description: "Asks the archive which files match, and records them in the queue of the campaign directory, with sizes and checksums.\n" +
+			"Nothing is downloaded. A plan that was interrupted goes on where it was when it is given again.",
+		Flags: slices.Concat(queryFlags(), []cli.Flag{
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, EnvVars: env("dry-run"), Usage: "show what would be planned, change nothing"},
+		}, commonFlags(), archiveFlags()),
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			o := readOutput(c)
+			p, err := readPlan(c, o)
+			if err != nil {
+				return err
+			}
+			if c.Bool("dry-run") {
+				return runDryPlan(c.Context, o, p)
+			}
+			return runPlan(c.Context, o, p)
+		},
+	}
+}
+
+// planOptions says what to plan into which campaign.
+type planOptions struct {
+	campaign campaign.Config
+	query    planner.Query
+	list     *planner.List // instead of query, if not nil
+}
+
+func readPlan(c *cli.Context, o output) (planOptions, error) {
+	var p planOptions
+	err := noArgs(c)
+	if err == nil {
+		p.query, p.list, err = readQuery(c, os.Stdin)
+	}
+	if err == nil {
+		p.campaign, err = readCampaign(c, o, true)
+	}
+	return p, err
+}
+
+// runPlan plans and prints the summary.
+func runPlan(ctx context.Context, o output, p planOptions) error {
+	c, err := campaign.Open(ctx, p.campaign)
+	if err != nil {
+		return err
+	}
+	s, err := planInto(ctx, o, c, p)
+	if err == nil {
+		err = printPlan(ctx, o, c, s)
+	}
+	if e := c.Close(); err == nil {
+		err = e
+	}
+	if err == nil && !s.Complete() {
+		err = reported([]int{exitUnavailable})
+	}
+	return err
+}
+
+// runDryPlan plans into a throw-away queue.
+func runDryPlan(ctx context.Context, o output, p planOptions) (err error) {
+	dir, err := os.MkdirTemp("", "jwstbulk-dry-run-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	p.campaign.Dir, p.campaign.QueuePath = dir, ""
+	return runPlan(ctx, o, p)
+}
+
+// planInto plans the query or list into an open campaign.
+func planInto(ctx context.Context, o output, c *campaign.Campaign, p planOptions) (planner.Summary, error) {
+	valid, err := checkToken(ctx, o, c, !p.campaign.Archive.Token.IsZero())
+	if err != nil {
+		return planner.Summary{}, err
+	}
+	show := newPlanProgress(o)
+	defer show.close()
+	pl, err := planner.New(planner.Config{Queue: c.Queue, Archive: c.Client, Logger: p.campaign.Logger, HasToken: valid, Reporter: show})
+	if err != nil {
+		return planner.Summary{}, err
+	}
+	if p.list != nil {
+		return pl.PlanList(ctx, p.list)
+	}
+	return pl.Plan(ctx, p.query)
+}
+
+// checkSpace refuses to start what cannot fit.
+func checkSpace(ctx context.Context, c *campaign.Campaign, ignore bool) error {
+	if ignore {
+		return nil
+	}
+	counts, err := c.Queue.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	return planner.CheckSpace(counts, 0, func() (uint64, uint64, error) { return durable.FreeSpace(c.Dir) })
+}
+
+// printPlan prints what a plan found: for people a summary, else a line for the plan and one for each of its files.
+func printPlan(ctx context.Context, o output, c *campaign.Campaign, s planner.Summary) error {
+	if !o.json {
+		return writeSummary(o.stdout, s)
+	}
+	w := newLines(o.stdout)
+	w.add("plan", s)
+	for f, err := range c.Queue.Files(ctx, queue.Filter{QueryID: s.QueryID}) {
+		if err != nil {
+			return err
+		}
+		w.add("file", jsonFile(f))
+	}
+	if err := w.flush(); err != nil {
+		return fmt.Errorf("writing results: %w", err)
+	}
+	return nil
+}

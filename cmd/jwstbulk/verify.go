@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"jwstbulk/internal/campaign"
+	"jwstbulk/internal/fits"
+	"jwstbulk/manifest"
+)
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "verify",
+		Usage: "check the files against the manifest",
+		Description: "Reads every file again and holds it against manifest.jsonl in the campaign directory. Changes nothing.\n" +
+			"Exit code 6 if a file is missing, modified or corrupt.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "level", Value: "digest", EnvVars: env("level"), Usage: "`size|digest|fits`: lengths alone, SHA-256, or SHA-256 and the structure of FITS files"},
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, EnvVars: env("jobs"), Usage: "files read at a time, `N`; 0: one a processor"},
+		}, commonFlags()...),
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			level := manifest.Level(c.String("level"))
+			switch level {
+			case manifest.LevelSize, manifest.LevelDigest, manifest.LevelFITS:
+			default:
+				return usagef("invalid --level %q: want size, digest or fits", level)
+			}
+			if c.Int("jobs") < 0 {
+				return usagef("invalid -j %d: want 0 or more", c.Int("jobs"))
+			}
+			dir, err := filepath.Abs(c.String("dir"))
+			if err != nil {
+				return err
+			}
+			return runVerify(c.Context, readOutput(c), dir, manifest.VerifyConfig{Level: level, Workers: c.Int("jobs")})
+		},
+	}
+}
+
+// verifyLine is a file that is not as recorded, in verify --json.
+type verifyLine struct {
+	Path  string         `json:"path"`
+	URI   string         `json:"uri,omitempty"`
+	State manifest.State `json:"state"`
+	Why   string         `json:"why,omitempty"`
+}
+
+func runVerify(ctx context.Context, o output, dir string, cfg manifest.VerifyConfig) error {
+	f, err := os.Open(filepath.Join(dir, manifest.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("there is no %s in %q; `jwstbulk run` writes it, or give another directory with -d", manifest.Name, dir)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() // only read from
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	cfg.Since = fi.ModTime()
+	m, err := manifest.Open(f)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", manifest.Name, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close() // only read from
+	w := newLines(o.stdout)
+	cfg.Report = func(r manifest.Result) {
+		switch {
+		case r.State == manifest.StateOK && r.Why == "":
+		case o.json:
+			w.add("file", verifyLine{r.Entry.Path, r.Entry.URI, r.State, r.Why})
+		default:
+			fmt.Fprintf(o.stdout, "%-9s %s%s\n", r.State, clean(r.Entry.Path), because(r.Why))
+		}
+	}
+	t, err := manifest.Verify(ctx, root, m, cfg)
+	if err != nil {
+		return errors.Join(w.flush(), fmt.Errorf("verifying: %w", err))
+	}
+	if o.json {
+		w.add("verify", verifyTotals{Version: 1, Totals: t, Root: m.Header().Root, Complete: m.Header().Complete})
+		if err := w.flush(); err != nil {
+			return err
+		}
+	} else if _, err := io.WriteString(o.stdout, verifyText(t, m.Header())); err != nil {
+		return err
+	}
+	if t.Bad() > 0 {
+		return reported([]int{exitVerify})
+	}
+	return nil
+}
+
+type verifyTotals struct {
+	Version int `json:"version"` // 1
+	manifest.Totals
+	Root     string `json:"root"`
+	Complete bool   `json:"complete"`
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + clean(why)
+}
+
+func verifyText(t manifest.Totals, h manifest.Header) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "verified  %s of %s ok, %s read\n", number(t.OK), files(h.Files), size(t.Bytes))
+	for _, n := range []struct {
+		files int64
+		what  string
+	}{{t.Modified, "modified"}, {t.Corrupt, "corrupt: the recorded length, but other bytes"}, {t.Missing, "missing"},
+		{t.Unreadable, "unreadable"}, {t.Extra, "not in the manifest"}} {
+		if n.files > 0 {
+			fmt.Fprintf(&b, "          %s %s\n", number(n.files), n.what)
+		}
+	}
+	if !h.Complete {
+		fmt.Fprintf(&b, "          the manifest is of unfinished work: %s missing\n", files(h.Missing))
+	}
+	fmt.Fprintf(&b, "root      %s\n", h.Root)
+	return b.String()
+}
+
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "check",
+		Usage:        "is this file whole? FITS structure and sums, JSON, ECSV, images; needs no campaign",
+		ArgsUsage:    "FILE…",
+		Description:  "Checks any files, - for stdin (taken as FITS). Exit code 6 if one is bad.",
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", EnvVars: env("json"), Usage: "results as JSON, one object a line"}},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			args, err := someArgs(c, "FILE")
+			if err != nil {
+				return err
+			}
+			return runCheck(readOutput(c), os.Stdin, args)
+		},
+	}
+}
+
+// checkLine is the verdict on one file in check --json.
+type checkLine struct {
+	File    string            `json:"file"`
+	Verdict string            `json:"verdict"` // ok, structure or checksum
+	Why     string            `json:"why,omitempty"`
+	Kind    fits.Kind         `json:"kind"`
+	Bytes   int64             `json:"bytes"`
+	HDUs    int               `json:"hdus,omitempty"`
+	Sum     fits.SumState     `json:"sum,omitempty"`
+	Header  map[string]string `json:"header,omitempty"`
+	Notes   []string          `json:"notes,omitempty"`
+}
+
+func runCheck(o output, stdin io.Reader, names []string) error {
+	bad := false
+	w := newLines(o.stdout)
+	for _, name := range names {
+		l, err := checkFile(stdin, name)
+		if err != nil {
+			return usagef("checking %q: %v", name, err)
+		}
+		bad = bad || l.Verdict != "ok"
+		if o.json {
+			w.add("check", l)
+		} else {
+			fmt.Fprintf(o.stdout, "%-9s %s%s\n", l.Verdict, clean(name), because(l.Why))
+		}
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if bad {
+		return reported([]int{exitVerify})
+	}
+	return nil
+}
+
+func checkFile(stdin io.Reader, name string) (checkLine, error) {
+	check, in := fits.ForName(name), stdin
+	if name == "-" {
+		check = fits.ForName("stdin.fits")
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return checkLine{}, err
+		}
+		defer f.Close() // only read from
+		in = f
+	}
+	if _, err := io.CopyBuffer(struct{ io.Writer }{check}, struct{ io.Reader }{in}, make([]byte, 256<<10)); err != nil {
+		return checkLine{}, err
+	}
+	r := check.Finish()
+	l := checkLine{File: name, Verdict: "ok", Kind: r.Kind, Bytes: r.Bytes, HDUs: r.HDUs, Sum: r.Sum, Header: r.Header, Notes: r.Notes}
+	switch {
+	case r.Err != nil:
+		l.Verdict, l.Why = "structure", r.Err.Error()
+	case r.SumErr != nil:
+		l.Verdict, l.Why = "checksum", r.SumErr.Error()
+	}
+	return l, nil
+}
+
+func manifestCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "manifest",
+		Usage: "the record of what was fetched",
+		Subcommands: []*cli.Command{{
+			Name:         "write",
+			Usage:        "write manifest.jsonl, SHA256SUMS and provenance.jsonl anew from the queue",
+			Flags:        commonFlags(),
+			OnUsageError: onUsageError,
+			Action: func(c *cli.Context) error {
+				if err := noArgs(c); err != nil {
+					return err
+				}
+				o := readOutput(c)
+				cfg, err := readCampaign(c, o, false)
+				if err != nil {
+					return err
+				}
+				return runManifestWrite(c.Context, o, cfg)
+			},
+		}},
+		OnUsageError: onUsageError,
+	}
+}
+
+func runManifestWrite(ctx context.Context, o output, cfg campaign.Config) error {
+	c, err := campaign.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	h, err := c.WriteManifest(ctx)
+	if e := c.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(o.stdout, "manifest  %s, %s files, %s missing\nroot      %s\n", filepath.Join(c.Dir, manifest.Name), number(h.Files), number(h.Missing), h.Root)
+	return err
+}

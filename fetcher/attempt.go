@@ -1,0 +1,196 @@
+package fetcher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"time"
+
+	"jwstbulk/internal/mast"
+	"jwstbulk/queue"
+)
+
+const (
+	progressBytes = 1 << 20 // an attempt that got so many new bytes is not held against the file
+	maxRestarts   = 2       // whole starts from byte 0 within one attempt
+	maxReconnects = 1000    // connections within one attempt
+)
+
+// attempt is one claim of one file, from opening its part to placing it, over as many connections as make progress.
+type attempt struct {
+	*Fetcher
+	job *queue.Job
+
+	part      *part
+	recorded  queue.Part // what the queue holds of the part
+	asked     bool       // the metadata was asked again
+	trial     bool       // this attempt is a trial of the archive's checksum
+	refetched bool       // a whole body was rejected in this attempt
+	announced bool       // the server told the length
+	restarts  int
+	got       int64 // new bytes in this attempt
+}
+
+// fetch brings the file to its final name, or returns why not. Whatever happens, what is recorded of the part fits what is
+// on disk.
+func (a *attempt) fetch(ctx context.Context) error {
+	defer a.endTrial()
+	if err := a.checkFinal(); err != nil {
+		return err
+	}
+	if err := a.takeUpPart(ctx); err != nil {
+		return err
+	}
+	for connections := 0; ; connections++ {
+		before := a.got
+		err := a.transfer(ctx)
+		if err == nil {
+			more, err := a.complete(ctx)
+			if err != nil || !more {
+				return err
+			}
+			continue
+		}
+		gained := a.got - before
+		if gained > 0 && gained >= min(progressBytes, a.job.Size/100) && connections < maxReconnects && reconnects(err) {
+			if !sleep(ctx, rand.N(200*time.Millisecond)) {
+				return errDrain
+			}
+			continue
+		}
+		if a.restarts <= maxRestarts && (errors.Is(err, errRestart) || errors.Is(err, mast.ErrProtocol)) && a.part != nil {
+			if e := a.startOver(); e != nil {
+				return e
+			}
+			continue
+		}
+		return err
+	}
+}
+
+// reconnects reports errors of a body that broke off: the same file is simply asked for the rest.
+func reconnects(err error) bool {
+	v := classify(err)
+	return v.class == classRetry && v.pause == 0 && !errors.Is(err, mast.ErrProtocol)
+}
+
+// takeUpPart opens what an earlier attempt left, if it may be continued at all.
+func (a *attempt) takeUpPart(ctx context.Context) error {
+	a.recorded = a.job.Part
+	if a.job.Part.Token == "" {
+		return nil
+	}
+	if a.job.Part.Source != a.source() && !a.provable() {
+		return nil
+	}
+	p, err := openPart(ctx, a.root, a.job, a.boot, a.adopts(a.job.Part.Boot))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.part = p
+	return nil
+}
+
+// adopts reports whether whoever wrote a part under that boot is dead for certain: our lock on the campaign proves it on a
+// local file system, and on a network one only for processes of this very boot.
+func (a *attempt) adopts(boot string) bool { return !a.cfg.NetworkFS || boot == a.boot }
+
+func (a *attempt) source() string { return a.cfg.Source.Name() }
+
+// provable reports whether the whole will be proven by a checksum that holds for the version the part was begun under, so
+// that a part may be continued although the server gives no validator.
+func (a *attempt) provable() bool {
+	if a.job.Want != nil {
+		return true
+	}
+	return a.trust.now() == queue.TrustProven && a.job.Checksum != nil && bytes.Equal(a.job.Checksum, a.job.Part.Checksum)
+}
+
+// resumable returns the byte to continue from: 0 if the part must start over.
+func (a *attempt) resumable() int64 {
+	if a.part == nil || a.part.size == 0 {
+		return 0
+	}
+	if validator(a.part.meta).Strong() == "" && !a.provable() {
+		return 0
+	}
+	return a.part.size
+}
+
+// whole reports whether the part already holds all its bytes, so that no request is needed.
+func (a *attempt) whole() bool {
+	return a.part != nil && a.part.size > 0 && a.part.meta.Size == a.part.size
+}
+
+func validator(p queue.Part) mast.Validator {
+	return mast.Validator{ETag: p.ETag, LastModified: p.LastModified, Date: p.Date}
+}
+
+// startOver empties the part: its bytes may not be continued.
+func (a *attempt) startOver() error {
+	a.restarts++
+	if a.part == nil {
+		return nil
+	}
+	a.cfg.Reporter.Bytes(a.job, -a.part.size)
+	return a.part.restart()
+}
+
+// ready makes sure there is an open part at offset from.
+func (a *attempt) ready(from int64) error {
+	if a.part == nil {
+		p, err := createPart(a.root, a.job.URI)
+		if err != nil {
+			return err
+		}
+		a.part = p
+	}
+	if from == 0 && a.part.size > 0 {
+		return a.startOver()
+	}
+	if from != a.part.size {
+		return fmt.Errorf("%w: it has %d bytes, the reply starts at %d", errRestart, a.part.size, from)
+	}
+	return nil
+}
+
+// askAgain asks the archive's metadata for this file, once an attempt, and takes over what it says now.
+func (a *attempt) askAgain(ctx context.Context) error {
+	a.asked = true
+	fact, found, err := a.cfg.Archive.Facts(ctx, a.job.URI)
+	if err != nil {
+		return fmt.Errorf("asking the archive's metadata again: %w", err)
+	}
+	if !found {
+		return nil
+	}
+	if fact.Size >= 0 {
+		a.job.Size, a.job.Exact = fact.Size, true
+	}
+	if fact.Checksum != nil && !bytes.Equal(fact.Checksum, a.job.Checksum) {
+		a.job.Checksum = fact.Checksum
+		a.job.LastSHA = nil // bytes of the older version prove nothing about this one
+	}
+	if err := a.cfg.Queue.SetFacts(ctx, a.job.ID, fact); err != nil {
+		return &queueError{err}
+	}
+	return nil
+}
+
+// sleep waits; false means that ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,112 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"jwstbulk/internal/mast"
+	"jwstbulk/queue"
+)
+
+// Source serves the bytes of files. Its methods are called by several goroutines.
+type Source interface {
+	// Name is what the queue records: "mast".
+	Name() string
+	// Open starts one attempt at the file from byte from, without retry; the body ends with io.EOF only if the reply was
+	// complete as HTTP understands it. With from > 0 a Body with From 0 is a whole file that replaces what is there.
+	// Errors are *mast.Error, *mast.RangeError or the network's.
+	Open(ctx context.Context, uri string, from int64, v mast.Validator) (*mast.Body, error)
+}
+
+// Archive answers questions about files and tokens. Its methods are called by several goroutines.
+type Archive interface {
+	// Facts asks the archive's metadata for one file; found is false if it knows nothing (as for files that are not FITS).
+	Facts(ctx context.Context, uri string) (f queue.KeywordFact, found bool, err error)
+	// Anonymous reports whether requests count as nobody's: no token, or one that is not valid (any more).
+	Anonymous(ctx context.Context) (bool, error)
+}
+
+// Config says what to fetch, from where and how fast. The zero value of a field means its default.
+type Config struct {
+	Queue   *queue.Queue // required
+	RunID   int64        // of queue.StartRun; required
+	Root    *os.Root     // the campaign directory; required
+	Source  Source       // required
+	Archive Archive      // required
+
+	Jobs        int           // transfers at a time; 4
+	Rate        float64       // file requests a second; 10; negative: no limit
+	ByteRate    int64         // bytes a second over all transfers; no limit
+	Order       queue.Order   // the plan's
+	Linger      time.Duration // how long to wait for files that are to be tried again; 5 min; negative: not at all
+	MaxOutage   time.Duration // how long to wait for the archive or the disk; 12 h
+	Stall       time.Duration // without a byte for that long a transfer is cut; 60 s
+	MinRate     int64         // bytes a second over two minutes below which a transfer is cut; 1024
+	Tries       int           // attempts without progress before a file fails; 5
+	SyncEvery   int64         // bytes between two fsyncs of a part; 256 MiB
+	SyncAfter   time.Duration // time between two fsyncs of a part; 30 s
+	RequireSums bool          // a checksum of the archive counts even while none was seen to match
+	AcceptSize  bool          // take the server's word for the length where the catalogue differs
+	NetworkFS   bool          // the campaign lies on a network file system: locks prove nothing
+
+	Reporter Reporter     // nil: none
+	Logger   *slog.Logger // nil: none
+}
+
+// Reporter is told what happens, from several goroutines at a time; its methods must not block.
+type Reporter interface {
+	// Begin: a transfer of this file starts, have bytes of it are there already; total is -1 if unknown.
+	Begin(job *queue.Job, have, total int64)
+	// Bytes: n bytes of it arrived. A negative number takes back bytes that are fetched again.
+	Bytes(job *queue.Job, n int64)
+	// End: the attempt ended; the file is now in this state, and why is what `errors` will say of it, "" if done.
+	End(job *queue.Job, state queue.State, why string)
+	// Note: something the user should know happened to the run as a whole.
+	Note(text string)
+}
+
+type noReporter struct{}
+
+func (noReporter) Begin(*queue.Job, int64, int64)      {}
+func (noReporter) Bytes(*queue.Job, int64)             {}
+func (noReporter) End(*queue.Job, queue.State, string) {}
+func (noReporter) Note(string)                         {}
+
+const (
+	// DefaultJobs and DefaultRate are what one user may ask of the archive without a word to its help desk.
+	DefaultJobs = 4
+	DefaultRate = 10
+)
+
+// setDefault puts the default where a field is zero.
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) validate() error {
+	if c.Queue == nil || c.Root == nil || c.Source == nil || c.Archive == nil || c.RunID == 0 {
+		return errors.New("fetcher: Queue, RunID, Root, Source and Archive are required")
+	}
+	if c.Jobs < 0 || c.Jobs > 256 {
+		return fmt.Errorf("fetcher: %d transfers at a time, want 1 to 256", c.Jobs)
+	}
+	setDefault(&c.Jobs, DefaultJobs)
+	setDefault(&c.Rate, DefaultRate)
+	setDefault(&c.Linger, 5*time.Minute)
+	setDefault(&c.MaxOutage, 12*time.Hour)
+	setDefault(&c.Stall, time.Minute)
+	setDefault(&c.MinRate, 1024)
+	setDefault(&c.Tries, 5)
+	setDefault(&c.SyncEvery, 256<<20)
+	setDefault(&c.SyncAfter, 30*time.Second)
+	setDefault(&c.Reporter, Reporter(noReporter{}))
+	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
+	return nil
+}

@@ -1,0 +1,210 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"jwstbulk/queue"
+)
+
+// Result is what one Run did. Counts of files by state are the queue's.
+type Result struct {
+	Files    int64         `json:"files"`    // brought to their final names in this run
+	Bytes    int64         `json:"bytes"`    // received, including what was thrown away
+	Requests int64         `json:"requests"` // for files
+	Elapsed  time.Duration `json:"-"`
+	Drained  bool          `json:"drained"` // ended because ctx did
+}
+
+// Fetcher works one queue. Make it with New; one Run at a time.
+type Fetcher struct {
+	cfg  Config
+	root *os.Root
+	boot string
+
+	host     *hostGate
+	disk     *diskGate
+	auth     *authority
+	trust    *trustee
+	slots    chan struct{} // one a transfer
+	requests *rate.Limiter
+	bytes    *rate.Limiter
+	buffers  sync.Pool
+	ended    chan struct{} // a signal after each attempt, for idle
+
+	quarantined atomic.Int64
+
+	mu     sync.Mutex // guards result
+	result Result
+}
+
+// New checks the configuration and makes a Fetcher. It touches neither network nor disk.
+func New(cfg Config) (*Fetcher, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	f := &Fetcher{cfg: cfg, root: cfg.Root, boot: cfg.Queue.Owner().BootID,
+		auth:     &authority{archive: cfg.Archive},
+		slots:    make(chan struct{}, cfg.Jobs),
+		ended:    make(chan struct{}, 1),
+		requests: requestLimiter(cfg.Rate), bytes: byteLimiter(cfg.ByteRate),
+	}
+	f.host = newHostGate(cfg.MaxOutage, cfg.Reporter.Note)
+	f.disk = &diskGate{root: cfg.Root, dir: partDir, maxOutage: cfg.MaxOutage, notify: cfg.Reporter.Note}
+	f.buffers.New = func() any { return new([copyBuffer]byte) }
+	return f, nil
+}
+
+// Run fetches until nothing is running and nothing falls due within the linger time. It returns early, with everything
+// recorded, when ctx ends (Result.Drained, no error), when the archive (*UnavailableError) or the disk (*StorageError) is
+// out for too long, and when the queue cannot be written.
+func (f *Fetcher) Run(ctx context.Context) (Result, error) {
+	begin := time.Now()
+	if err := f.recover(ctx); err != nil {
+		return f.result, err
+	}
+	t, err := f.cfg.Queue.Trust(ctx)
+	if err != nil {
+		return f.result, asQueueError(err)
+	}
+	f.trust = newTrustee(t)
+
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	f.dispatch(work, stop)
+	f.result.Elapsed = time.Since(begin)
+	if err := context.Cause(work); err != nil && !errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		return f.result, err
+	}
+	f.result.Drained = ctx.Err() != nil
+	return f.result, nil
+}
+
+// dispatch claims files for free workers until there are none left, and waits for all workers. There are twice as many
+// workers as transfers, so that placing one file never keeps another from being transferred.
+func (f *Fetcher) dispatch(ctx context.Context, stop context.CancelCauseFunc) {
+	var (
+		workers = 2 * f.cfg.Jobs
+		free    = make(chan struct{}, workers)
+		wg      sync.WaitGroup
+	)
+	for range workers {
+		free <- struct{}{}
+	}
+	defer wg.Wait()
+	for {
+		n := f.take(ctx, free)
+		if n == 0 {
+			return
+		}
+		jobs, err := f.cfg.Queue.Claim(ctx, f.cfg.RunID, n, f.cfg.Order)
+		if err != nil {
+			if ctx.Err() == nil {
+				stop(asQueueError(err))
+			}
+			return
+		}
+		for i := range jobs {
+			job := &jobs[i]
+			wg.Go(func() {
+				defer func() { free <- struct{}{} }()
+				if err := f.work(ctx, job); err != nil {
+					stop(err)
+				}
+			})
+		}
+		for range n - len(jobs) {
+			free <- struct{}{}
+		}
+		if len(jobs) == 0 && !f.idle(ctx, stop, free, workers) {
+			return
+		}
+	}
+}
+
+// take waits for a free worker and takes all that are free; 0 means that ctx ended.
+func (f *Fetcher) take(ctx context.Context, free chan struct{}) int {
+	select {
+	case <-ctx.Done():
+		return 0
+	case <-free:
+	}
+	if ctx.Err() != nil {
+		free <- struct{}{}
+		return 0
+	}
+	for n := 1; ; n++ {
+		select {
+		case <-free:
+		default:
+			return n
+		}
+	}
+}
+
+// idle is called when nothing is pending. It waits until a worker comes free, which may have put a file back, or until the
+// next file falls due. It reports false when the run is over: nothing runs, and nothing falls due soon enough.
+func (f *Fetcher) idle(ctx context.Context, stop context.CancelCauseFunc, free chan struct{}, workers int) bool {
+	next, err := f.cfg.Queue.Next(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			stop(asQueueError(err))
+		}
+		return false
+	}
+	busy := len(free) < workers
+	wait := time.Second
+	if !busy {
+		until := time.Until(next)
+		if next.IsZero() || until > f.cfg.Linger {
+			return false
+		}
+		wait = max(until, 50*time.Millisecond)
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+	case <-f.ended:
+	}
+	return true
+}
+
+// work makes one attempt at a file and records how it ended. An error ends the run.
+func (f *Fetcher) work(ctx context.Context, job *queue.Job) error {
+	a := &attempt{Fetcher: f, job: job}
+	err := a.fetch(ctx)
+	err = a.settle(ctx, err)
+	select {
+	case f.ended <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// count changes the result of the run.
+func (f *Fetcher) count(change func(*Result)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&f.result)
+}
+
+// event records something that happened to a file; it is part of what `why` tells.
+func (a *attempt) event(ctx context.Context, kind, detail string) error {
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	return asQueueError(a.cfg.Queue.Event(ctx, a.job.ID, kind, detail))
+}
+
+// recording is the context in which outcomes are recorded: they must be even when the run was asked to stop.
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+}

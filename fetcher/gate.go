@@ -1,0 +1,164 @@
+package fetcher
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	startGrace    = 20 * time.Second // an archive that never answered is given up after this
+	startProbe    = 2 * time.Second  // between two probes before the first good reply
+	outageProbe   = time.Minute      // between two probes in an outage
+	outageFiles   = 3                // different files that must fail with a server error before it is called an outage
+	longestPause  = 6 * time.Hour    // a longer Retry-After is cut to this
+	retryRounding = time.Second      // HTTP dates and Retry-After have whole seconds
+)
+
+// UnavailableError ends a run because the archive cannot be reached.
+type UnavailableError struct {
+	Since time.Duration // how long it has been out
+	Ever  bool          // it answered before, in this run
+	Err   error         // the last error
+}
+
+func (e *UnavailableError) Error() string {
+	if !e.Ever {
+		return fmt.Sprintf("the archive does not answer: %v", e.Err)
+	}
+	return fmt.Sprintf("the archive has not answered for %v: %v", e.Since.Round(time.Second), e.Err)
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// hostGate is what all transfers from one host pass before a request. It is closed while the host asked for a pause
+// (Retry-After), and while the host is out; then one request a minute passes as a probe, and outages cost no file an attempt.
+// Safe for use by several goroutines.
+type hostGate struct {
+	maxOutage time.Duration
+	notify    func(string) // said at the start and at the end of a pause or outage
+
+	mu      sync.Mutex // guards all below
+	until   time.Time  // pause asked for by the host
+	failing map[string]bool
+	outage  time.Time // when the present outage began; zero if there is none
+	last    error
+	nextTry time.Time // the next probe of an outage
+	probing bool
+	ever    bool // a good reply was seen
+	changed chan struct{}
+}
+
+func newHostGate(maxOutage time.Duration, notify func(string)) *hostGate {
+	return &hostGate{maxOutage: maxOutage, notify: notify, failing: map[string]bool{}, changed: make(chan struct{})}
+}
+
+// enter blocks until a request may be sent. It returns *UnavailableError when the outage has lasted too long.
+// Every enter without error is followed by exactly one good, bad or cancel.
+func (g *hostGate) enter(ctx context.Context) error {
+	for {
+		wait, changed, err := g.try(time.Now())
+		if err != nil || wait == 0 {
+			return err
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-changed:
+		case <-ctx.Done():
+			t.Stop()
+			return errDrain
+		}
+		t.Stop()
+	}
+}
+
+// try returns 0 if a request may go now, else how long to wait before asking again, at most until changed is closed.
+func (g *hostGate) try(now time.Time) (time.Duration, <-chan struct{}, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if d := g.until.Sub(now); d > 0 {
+		return d, g.changed, nil
+	}
+	if g.outage.IsZero() {
+		return 0, nil, nil
+	}
+	limit := g.maxOutage
+	if !g.ever {
+		limit = min(limit, startGrace)
+	}
+	if since := now.Sub(g.outage); since >= limit {
+		return 0, nil, &UnavailableError{Since: since, Ever: g.ever, Err: g.last}
+	}
+	if !g.probing && !now.Before(g.nextTry) {
+		g.probing = true
+		return 0, nil, nil
+	}
+	return max(time.Millisecond, min(g.nextTry.Sub(now), limit-now.Sub(g.outage))), g.changed, nil
+}
+
+// good records an answer of the host: whatever it said of the file, the host is there.
+func (g *hostGate) good() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.outage.IsZero() {
+		g.notify(fmt.Sprintf("the archive answers again after %v", time.Since(g.outage).Round(time.Second)))
+	}
+	g.ever, g.probing, g.outage, g.last = true, false, time.Time{}, nil
+	clear(g.failing)
+	g.wakeLocked()
+}
+
+// bad records that the request for key failed on the network's or the server's side. connected tells whether the host
+// answered at all. It reports whether this is an outage, in which the file is not to blame.
+func (g *hostGate) bad(key string, connected bool, err error) (outage bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	g.failing[key] = true
+	g.last = err
+	if g.outage.IsZero() && (!connected || len(g.failing) >= outageFiles) {
+		g.outage = now
+		g.notify(fmt.Sprintf("the archive does not answer (%v); waiting for it", err))
+	}
+	if g.outage.IsZero() {
+		return false
+	}
+	g.probing = false
+	every := outageProbe
+	if !g.ever {
+		every = startProbe
+	}
+	g.nextTry = now.Add(every)
+	g.wakeLocked()
+	return true
+}
+
+// cancel takes back an enter whose request was not sent or says nothing of the host.
+func (g *hostGate) cancel() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.probing = false
+	g.wakeLocked()
+}
+
+// pause closes the gate for everybody, as the host asked by Retry-After.
+func (g *hostGate) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	d = min(d, longestPause)
+	if until := time.Now().Add(d); until.After(g.until) {
+		g.until = until
+		g.notify(fmt.Sprintf("the archive asks to wait %v", d.Round(time.Second)))
+	}
+	g.wakeLocked()
+}
+
+func (g *hostGate) wakeLocked() {
+	close(g.changed)
+	g.changed = make(chan struct{})
+}

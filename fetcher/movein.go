@@ -1,0 +1,159 @@
+package fetcher
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"jwstbulk/internal/durable"
+	"jwstbulk/queue"
+)
+
+// maxQuarantine is how many bytes of bad bodies are kept.
+const maxQuarantine = 5 << 30
+
+func mkdirAll(root *os.Root, dir string) error {
+	if err := durable.MkdirAll(root, dir); err != nil {
+		return fmt.Errorf("making directory %q: %w", dir, err)
+	}
+	return nil
+}
+
+// checkFinal refuses a final name at which something other than a regular file stands.
+func checkFinal(root *os.Root, name string) (exists bool, err error) {
+	fi, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, &failError{reason: queue.ReasonRefusedPath, err: fmt.Errorf("looking at %q: %w", name, err),
+			advice: "move away what is in the way of this path, then `jwstbulk retry`"}
+	}
+	if !fi.Mode().IsRegular() {
+		return true, &failError{reason: queue.ReasonRefusedPath, err: fmt.Errorf("%q is there already and is no regular file (%v)", name, fi.Mode().Type()),
+			advice: "move it away, then `jwstbulk retry`"}
+	}
+	return true, nil
+}
+
+// moveIn gives the sealed part its final name and makes that durable. A file that stands there already is left alone if it
+// has the same bytes, else it is moved to the replaced directory first.
+func moveIn(root *os.Root, partName, final string, sum []byte) error {
+	if err := mkdirAll(root, path.Dir(final)); err != nil {
+		return err
+	}
+	exists, err := checkFinal(root, final)
+	if err != nil {
+		return err
+	}
+	if exists {
+		if got, err := hashFile(root, final); err == nil && bytes.Equal(got, sum) {
+			return syncAndRemove(root, final, partName)
+		}
+		if err := moveAway(root, final); err != nil {
+			return err
+		}
+	}
+	if err := durable.Rename(root, partName, final); err != nil {
+		return fmt.Errorf("moving into place: %w", err)
+	}
+	return nil
+}
+
+// syncAndRemove keeps the right file that is there already, makes it durable, and drops the part.
+func syncAndRemove(root *os.Root, final, partName string) error {
+	f, err := root.Open(final)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close(), durable.SyncDir(root, path.Dir(final))); err != nil {
+		return err
+	}
+	return root.Remove(partName)
+}
+
+// moveAway puts a file of the user's under the replaced directory, under a name that is free.
+func moveAway(root *os.Root, name string) error {
+	for n := 0; ; n++ {
+		to := path.Join(replacedDir, name)
+		if n > 0 {
+			to = fmt.Sprintf("%s.%d", to, n)
+		}
+		if _, err := root.Lstat(to); err == nil {
+			continue
+		}
+		if err := mkdirAll(root, path.Dir(to)); err != nil {
+			return err
+		}
+		if err := durable.Rename(root, name, to); err != nil {
+			return fmt.Errorf("moving %q away: %w", name, err)
+		}
+		return nil
+	}
+}
+
+// hashFile returns the SHA-256 of a regular file.
+func hashFile(root *os.Root, name string) ([]byte, error) {
+	fi, err := root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is no regular file", name)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from
+	h := sha256.New()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, make([]byte, copyBuffer)); err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), nil
+}
+
+// quarantinePath is where the last bad body of a file is kept.
+func quarantinePath(job *queue.Job) string {
+	return path.Join(quarantineDir, path.Base(partStem(job.URI))+"."+path.Base(job.Path))
+}
+
+// quarantine keeps the bytes of the sealed part for inspection, one body a file, as long as there is room for it.
+func (a *attempt) quarantine() error {
+	p := a.part
+	a.part = nil
+	if a.quarantined.Add(p.size) > maxQuarantine {
+		a.quarantined.Add(-p.size)
+		return p.discard()
+	}
+	if err := mkdirAll(a.root, quarantineDir); err != nil {
+		return err
+	}
+	if err := a.root.Rename(p.name, quarantinePath(a.job)); err != nil {
+		return fmt.Errorf("putting bad bytes into quarantine: %w", err)
+	}
+	return nil
+}
+
+// forgetQuarantine removes the bad body of a file that arrived right in the end. That it may fail does no harm.
+func (a *attempt) forgetQuarantine() {
+	name := quarantinePath(a.job)
+	if fi, err := a.root.Lstat(name); err == nil && a.root.Remove(name) == nil {
+		a.quarantined.Add(-fi.Size())
+	}
+}
+
+// dropPart removes the part of this attempt for good.
+func (a *attempt) dropPart() error {
+	if a.part == nil {
+		return nil
+	}
+	p := a.part
+	a.part = nil
+	return p.discard()
+}

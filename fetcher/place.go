@@ -1,0 +1,169 @@
+package fetcher
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+
+	"jwstbulk/internal/fits"
+	"jwstbulk/queue"
+)
+
+// unprovenError says that complete bytes could not be proven; reason is what the file fails for if that stays so.
+type unprovenError struct {
+	reason queue.Reason
+	err    error
+}
+
+func (e *unprovenError) Error() string { return e.err.Error() }
+func (e *unprovenError) Unwrap() error { return e.err }
+
+// complete judges the whole part and places it. more says that the file must be fetched once more, now.
+func (a *attempt) complete(ctx context.Context) (more bool, err error) {
+	// Whether the length was announced is asked before Size becomes what arrived.
+	sized := a.announced || a.job.Size >= 0
+	if err := a.part.seal(); err != nil {
+		return false, errors.Join(err, a.dropPart()) // after a failed fsync nobody knows what the disk holds
+	}
+	b, report := a.part.result()
+	b.sized = sized
+	for {
+		j := judge(a.job, b, a.trust.now(), a.asked, a.cfg.RequireSums)
+		switch j.ruling {
+		case accept:
+			return false, a.place(ctx, j, b, report)
+		case ask:
+			if err := a.askAgain(ctx); err != nil {
+				return false, err
+			}
+			if a.job.Exact && a.job.Size != b.size {
+				err := &SizeError{What: "the body", Got: b.size, Want: a.job.Size}
+				return a.reject(ctx, b, judgement{ruling: again, reason: queue.ReasonSize, err: err})
+			}
+		case trial:
+			started, err := a.startTrial(ctx)
+			if err != nil {
+				return false, err
+			}
+			if started {
+				return a.reject(ctx, b, j)
+			}
+		default:
+			return a.reject(ctx, b, j)
+		}
+	}
+}
+
+// startTrial makes this attempt one of the few that fetch a file twice to learn what the archive's checksums are, or waits
+// for the verdict of the others. started is true too for an attempt that is a trial already.
+func (a *attempt) startTrial(ctx context.Context) (started bool, err error) {
+	if a.trial {
+		return true, nil
+	}
+	a.trial, err = a.trust.begin(ctx)
+	return a.trial, err
+}
+
+func (a *attempt) endTrial() {
+	if a.trial {
+		a.trust.end()
+		a.trial = false
+	}
+}
+
+// reject puts the bytes that were not accepted into quarantine, and asks for one more fetch in the same attempt. The second
+// time the attempt ends.
+func (a *attempt) reject(ctx context.Context, b body, j judgement) (more bool, err error) {
+	a.job.LastSHA = b.sha256
+	a.cfg.Reporter.Bytes(a.job, -a.part.size)
+	if err := a.quarantine(); err != nil {
+		return false, err
+	}
+	if j.ruling == refuse {
+		return false, &failError{reason: j.reason, err: j.err,
+			advice: "the bytes are in " + quarantineDir + "; `jwstbulk retry` fetches it again, and if that does not help the archive's help desk wants to know"}
+	}
+	if a.refetched {
+		return false, &unprovenError{reason: j.reason, err: j.err}
+	}
+	a.refetched = true
+	return true, a.event(ctx, "refetch", j.err.Error())
+}
+
+// place records what is about to happen, gives the part its final name, and records that it happened.
+func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report) error {
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	learned := j.trust
+	if j.proof == queue.ProofDouble && a.job.Checksum != nil && a.job.Want == nil {
+		learned = a.trust.double()
+		a.endTrial()
+	}
+	err := a.cfg.Queue.Place(ctx, *a.job, queue.Placement{
+		Size: b.size, SHA256: b.sha256, MD5: b.md5, Proof: j.proof, Flagged: j.flagged, Header: r.Header,
+		Source: a.part.meta.Source, Validator: a.part.meta.Validator, Trust: learned,
+	})
+	if err != nil {
+		return asQueueError(err)
+	}
+	a.say(learned, j)
+	if err := moveIn(a.root, a.part.name, a.job.Path, b.sha256); err != nil {
+		return a.takeBack(ctx, err)
+	}
+	a.part = nil
+	if err := a.cfg.Queue.Finish(ctx, *a.job); err != nil {
+		return asQueueError(err)
+	}
+	a.forgetQuarantine()
+	if learned == queue.TrustProven && a.trust.proven() {
+		return a.reviewDoubles(ctx)
+	}
+	return nil
+}
+
+// takeBack returns a file whose rename failed to the queue as pending or, where something stands in its way, as failed.
+func (a *attempt) takeBack(ctx context.Context, cause error) error {
+	state := a.part.state(a.boot)
+	a.part = nil
+	if err := a.cfg.Queue.SettlePlaced(ctx, a.job.ID, queue.Pending, state); err != nil {
+		return errors.Join(cause, asQueueError(err))
+	}
+	return &settledError{cause}
+}
+
+// settledError says that the queue already knows what became of the file.
+type settledError struct{ err error }
+
+func (e *settledError) Error() string { return e.err.Error() }
+func (e *settledError) Unwrap() error { return e.err }
+
+// say tells the user once what was learned about the archive's checksums.
+func (a *attempt) say(learned queue.Trust, j judgement) {
+	switch {
+	case learned == queue.TrustNotMD5:
+		a.cfg.Reporter.Note("WARNING: the archive's checksums are not the MD5 of its files: three files arrived twice with the same bytes and none matched. " +
+			"The run goes on without them; files are proven by length and structure. --archive-checksum require makes this an error")
+	case j.flagged != "":
+		a.cfg.Reporter.Note(fmt.Sprintf("%s is kept (proof: %s), but: %s", path.Base(a.job.Path), j.proof, j.flagged))
+	}
+}
+
+// reviewDoubles takes back files that were accepted against their checksum before it was known that checksums count.
+func (a *attempt) reviewDoubles(ctx context.Context) error {
+	for f, err := range a.cfg.Queue.Files(ctx, queue.Filter{States: []queue.State{queue.Done}}) {
+		if err != nil {
+			return asQueueError(err)
+		}
+		if f.Proof != queue.ProofDouble || f.Checksum == nil || bytes.Equal(f.Checksum, f.MD5) {
+			continue
+		}
+		why := "MD5 is " + hex.EncodeToString(f.MD5) + ", and the archive's checksums are proven now"
+		if err := a.cfg.Queue.Requeue(ctx, f.ID, why); err != nil {
+			return asQueueError(err)
+		}
+	}
+	return nil
+}

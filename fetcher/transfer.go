@@ -1,0 +1,258 @@
+package fetcher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"jwstbulk/internal/mast"
+	"jwstbulk/queue"
+)
+
+// transfer makes one request and streams its body to the part. It returns nil when the part holds the whole file.
+func (a *attempt) transfer(ctx context.Context) error {
+	if a.whole() {
+		return nil
+	}
+	if err := a.disk.enter(ctx); err != nil {
+		return err
+	}
+	select {
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
+	case <-ctx.Done():
+		return errDrain
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	b, err := a.open(ctx)
+	if err != nil || b == nil {
+		return err
+	}
+	defer b.Close() // what matters of a body is known from its last Read
+	if err := a.accept(ctx, b); err != nil {
+		return err
+	}
+	return a.stream(ctx, cancel, b)
+}
+
+// open passes the gates of the host and sends the request. A nil body without error means that the part is complete.
+func (a *attempt) open(ctx context.Context) (*mast.Body, error) {
+	if err := a.host.enter(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.requests.Wait(ctx); err != nil {
+		a.host.cancel()
+		return nil, errDrain
+	}
+	from := a.resumable()
+	var v mast.Validator
+	if from > 0 {
+		v = validator(a.part.meta)
+	}
+	b, err := a.cfg.Source.Open(ctx, a.job.URI, from, v)
+	a.count(func(r *Result) { r.Requests++ })
+	var past *mast.RangeError
+	if errors.As(err, &past) {
+		a.host.good()
+		if past.Total == a.part.size && past.Total == a.job.Size {
+			a.part.meta.Size = past.Total
+			return nil, nil
+		}
+		return nil, fmt.Errorf("%w: the server has no byte %d", errRestart, from)
+	}
+	if err != nil {
+		return nil, a.hostSays(ctx, err)
+	}
+	a.host.good()
+	return b, nil
+}
+
+// hostSays tells the host's gate what a failed request means for everybody.
+func (a *attempt) hostSays(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		a.host.cancel()
+		return errDrain
+	}
+	v := classify(err)
+	a.host.pause(v.pause)
+	switch {
+	case v.class == classOutage:
+		a.host.bad(a.job.URI, false, err)
+	case v.class == classRetry && !errors.Is(err, mast.ErrProtocol) && v.pause == 0:
+		if a.host.bad(a.job.URI, true, err) {
+			return &outageError{err}
+		}
+	default:
+		a.host.good()
+	}
+	return err
+}
+
+// accept holds the reply's head against what is known of the file, before any byte of it is written, and gets the part
+// ready for it.
+func (a *attempt) accept(ctx context.Context, b *mast.Body) error {
+	if a.job.Size >= 0 && b.Total >= 0 && a.job.Size != b.Total {
+		listed := a.job.Size
+		if !a.asked {
+			if err := a.askAgain(ctx); err != nil {
+				return err
+			}
+		}
+		if a.job.Size != b.Total && !a.cfg.AcceptSize {
+			return &failError{reason: queue.ReasonSize, err: &SizeError{What: "the server's file", Got: b.Total, Want: listed},
+				advice: "the catalogue may lag behind a reprocessing: `jwstbulk retry` asks again, --accept-server-size takes the server's word"}
+		}
+		a.job.Size = b.Total
+	}
+	if b.Changed && a.part != nil && a.part.size > 0 {
+		if err := a.event(ctx, "changed-on-server", fmt.Sprintf("%d bytes of the older version dropped", a.part.size)); err != nil {
+			return err
+		}
+	}
+	if err := a.ready(b.From); err != nil {
+		return err
+	}
+	a.announced = b.Total >= 0
+	m := &a.part.meta
+	m.Source, m.Size, m.Boot = a.source(), b.Total, a.boot
+	if b.From == 0 {
+		m.Checksum = a.job.Checksum
+		m.Validator = queue.Validator{ETag: b.Validator.ETag, LastModified: b.Validator.LastModified, Date: b.Validator.Date}
+	}
+	a.cfg.Reporter.Begin(a.job, a.part.size, max(b.Total, a.job.Size))
+	return nil
+}
+
+// stream copies the body to the part. The queue knows of the part before its first new byte is written, so that no byte
+// on disk is ever fetched again on this boot.
+func (a *attempt) stream(ctx context.Context, cancel context.CancelCauseFunc, b *mast.Body) error {
+	recorded := a.recordPart(ctx)
+	limit := b.Total
+	if limit < 0 {
+		limit = a.job.Size
+	}
+	var (
+		in     = newWatchdog(b, cancel, a.cfg.Stall, a.cfg.MinRate)
+		buf    = a.buffers.Get().(*[copyBuffer]byte)
+		first  = a.part.size == 0
+		synced = time.Now()
+		err    error
+	)
+	defer a.buffers.Put(buf)
+	for err == nil {
+		var n int
+		n, err = fill(in, buf[:])
+		if first && n > 0 {
+			first = false
+			if e := sniff(a.job.URI, buf[:n]); e != nil {
+				return errors.Join(e, wait(recorded))
+			}
+		}
+		if limit >= 0 && a.part.size+int64(n) > limit {
+			return errors.Join(fmt.Errorf("%w: %w", errRestart, &SizeError{"the body", a.part.size + int64(n), limit}), wait(recorded))
+		}
+		if e := wait(recorded); e != nil {
+			return e
+		}
+		recorded = nil
+		if e := a.keep(ctx, buf[:n], &synced); e != nil {
+			return e
+		}
+	}
+	return a.ended(ctx, err, limit)
+}
+
+// keep writes bytes of the body to the part, within the byte limit, and fsyncs the part now and then.
+func (a *attempt) keep(ctx context.Context, b []byte, synced *time.Time) error {
+	if err := takeBytes(ctx, a.bytes, len(b)); err != nil {
+		return err
+	}
+	if err := a.part.write(b); err != nil {
+		return err
+	}
+	a.got += int64(len(b))
+	a.cfg.Reporter.Bytes(a.job, int64(len(b)))
+	a.count(func(r *Result) { r.Bytes += int64(len(b)) })
+	if a.part.size-a.part.synced < a.cfg.SyncEvery && time.Since(*synced) < a.cfg.SyncAfter {
+		return nil
+	}
+	*synced = time.Now()
+	if err := a.part.sync(); err != nil {
+		return err
+	}
+	return wait(a.recordPart(ctx))
+}
+
+// ended judges how a body ended: nil if the part is complete.
+func (a *attempt) ended(ctx context.Context, err error, limit int64) error {
+	switch {
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStalled):
+		return errDrain
+	case err != io.EOF:
+		return fmt.Errorf("reading the body: %w", err)
+	case limit >= 0 && a.part.size < limit:
+		return fmt.Errorf("%w: %w", errShort, &SizeError{"the body", a.part.size, limit})
+	}
+	a.part.meta.Size = a.part.size
+	return nil
+}
+
+// recordPart tells the queue of the part's state, if that is news, without waiting: the result arrives on the channel,
+// which must be received from by wait.
+func (a *attempt) recordPart(ctx context.Context) <-chan error {
+	now := a.part.state(a.boot)
+	if samePart(now, a.recorded) {
+		return nil
+	}
+	old := a.recorded
+	a.recorded = now
+	c := make(chan error, 1)
+	go func() {
+		err := a.cfg.Queue.Progress(context.WithoutCancel(ctx), *a.job, now)
+		if err == nil && old.Token != "" && old.Token != now.Token {
+			err = a.removePart(partPath(a.job.URI, old.Token))
+		}
+		c <- asQueueError(err)
+	}()
+	return c
+}
+
+func samePart(a, b queue.Part) bool {
+	return a.Token == b.Token && a.Source == b.Source && a.Boot == b.Boot && a.Durable == b.Durable && a.Size == b.Size &&
+		bytes.Equal(a.Checksum, b.Checksum) && a.Validator == b.Validator
+}
+
+func wait(c <-chan error) error {
+	if c == nil {
+		return nil
+	}
+	return <-c
+}
+
+// fill reads until buf is full or the body ends; unlike io.ReadFull it reports the reader's own error with the bytes.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
+}
+
+// sniff looks at the first bytes: archives and proxies send pages where a file was asked for.
+func sniff(uri string, b []byte) error {
+	head := bytes.ToLower(bytes.TrimLeft(b[:min(len(b), 512)], " \t\r\n\ufeff"))
+	if !strings.HasSuffix(uri, ".html") && (bytes.HasPrefix(head, []byte("<html")) || bytes.HasPrefix(head, []byte("<!doctype"))) {
+		return fmt.Errorf("%w: it begins with %q", errNotAFile, mast.Printable(string(head[:min(len(head), 40)]), 40))
+	}
+	if path.Ext(uri) == ".fits" && len(b) >= 9 && !bytes.HasPrefix(b, []byte("SIMPLE  =")) {
+		return fmt.Errorf("%w: it begins with %q, not with SIMPLE", errNotAFile, mast.Printable(string(b[:min(len(b), 30)]), 30))
+	}
+	return nil
+}

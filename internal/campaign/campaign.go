@@ -1,0 +1,101 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"jwstbulk/internal/durable"
+	"jwstbulk/internal/mast"
+	"jwstbulk/queue"
+)
+
+// StateDir is the directory below a campaign's that holds its state.
+const StateDir = ".jwstbulk"
+
+// Config says which campaign to open, and how to reach the archive.
+type Config struct {
+	Dir       string // the campaign directory; required
+	QueuePath string // the database, if it is elsewhere
+	Create    bool   // make the campaign if there is none
+	Command   string // for the lock's owner line
+	Archive   mast.Config
+	Warn      func(string) // told what the user should know once; nil: nobody
+	Logger    *slog.Logger // nil: none
+}
+
+// Campaign is an open campaign. Its fields are safe for concurrent use as far as their types are.
+type Campaign struct {
+	Dir       string
+	Root      *os.Root
+	Queue     *queue.Queue
+	Client    *mast.Client
+	NetworkFS bool // the directory is on a network file system
+	Rebuilt   bool // the queue was damaged and has been made anew from the journal: plans must be made again
+}
+
+// Open opens a campaign for writing. A damaged queue is moved aside and rebuilt from the journal, which is said through
+// Warn. It returns the queue's errors: *queue.LockedError, queue.ErrNoCampaign, queue.ErrSchemaTooNew.
+func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
+	if cfg.Warn == nil {
+		cfg.Warn = func(string) {}
+	}
+	c := &Campaign{Dir: cfg.Dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	qc := queue.Config{Dir: cfg.Dir, Path: cfg.QueuePath, Create: cfg.Create, Command: cfg.Command, Logger: cfg.Logger, Warn: cfg.Warn}
+	c.Queue, err = queue.Open(ctx, qc)
+	if errors.Is(err, queue.ErrDamaged) {
+		c.Rebuilt = true
+		c.Queue, err = rebuild(ctx, qc, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.Root, err = os.OpenRoot(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("opening the campaign directory: %w", err)
+	}
+	if _, c.NetworkFS, err = durable.FSKind(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("asking for the kind of file system: %w", err)
+	}
+	cfg.Archive.Spool = filepath.Join(cfg.Dir, StateDir, "spool")
+	if err := durable.MkdirAll(c.Root, StateDir+"/spool"); err != nil {
+		return nil, err
+	}
+	if c.Client, err = mast.New(cfg.Archive); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// rebuild makes a new queue from the journal of done files.
+func rebuild(ctx context.Context, qc queue.Config, cause error) (*queue.Queue, error) {
+	r, err := queue.Rebuild(ctx, qc)
+	if err != nil {
+		return nil, errors.Join(cause, err)
+	}
+	qc.Warn(fmt.Sprintf("%v; it was moved aside (%v) and made anew from the journal: %d finished files are known, the rest must be planned again",
+		cause, r.Aside, r.Done))
+	return queue.Open(ctx, qc)
+}
+
+// Close closes everything; the queue's lock is given up last. It is safe on a Campaign that is only half open.
+func (c *Campaign) Close() error {
+	var errs []error
+	if c.Client != nil {
+		c.Client.Close()
+	}
+	if c.Root != nil {
+		errs = append(errs, c.Root.Close())
+	}
+	if c.Queue != nil {
+		errs = append(errs, c.Queue.Close())
+	}
+	return errors.Join(errs...)
+}

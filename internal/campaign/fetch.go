@@ -1,0 +1,81 @@
+package campaign
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"jwstbulk/fetcher"
+	"jwstbulk/queue"
+)
+
+// statusEvery is how often status.json is rewritten.
+const statusEvery = 10 * time.Second
+
+// Fetch works the queue until it is done, and keeps status.json fresh meanwhile. cfg's Queue, Root, Source, Archive and
+// NetworkFS are filled in; RunID must be set. Errors are fetcher.Run's.
+func (c *Campaign) Fetch(ctx context.Context, cfg fetcher.Config) (fetcher.Result, error) {
+	mast := fetcher.MAST{Client: c.Client}
+	cfg.Queue, cfg.Root, cfg.Source, cfg.Archive, cfg.NetworkFS = c.Queue, c.Root, mast, mast, c.NetworkFS
+	meter := &meter{Reporter: cfg.Reporter}
+	cfg.Reporter = meter
+	f, err := fetcher.New(cfg)
+	if err != nil {
+		return fetcher.Result{}, err
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { c.writeStatus(ctx, cfg.RunID, meter, done) })
+	r, err := f.Run(ctx)
+	close(done)
+	wg.Wait()
+	return r, err
+}
+
+// writeStatus rewrites status.json every ten seconds and at the end. That a report cannot be written stops nothing: the
+// next one may be.
+func (c *Campaign) writeStatus(ctx context.Context, runID int64, m *meter, done <-chan struct{}) {
+	ctx = context.WithoutCancel(ctx)
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		if counts, err := c.Queue.Counts(ctx); err == nil {
+			_ = c.Queue.WriteStatus(queue.Status{Run: runID, Phase: "fetching", Counts: counts, BytesPerSecond: m.rate()})
+		}
+		select {
+		case <-done:
+			ended = true
+		case <-tick.C:
+		}
+	}
+}
+
+// meter measures the bytes that pass a Reporter.
+type meter struct {
+	fetcher.Reporter
+
+	mu    sync.Mutex // guards all below
+	bytes int64
+	since time.Time
+}
+
+// Bytes implements fetcher.Reporter.
+func (m *meter) Bytes(job *queue.Job, n int64) {
+	m.mu.Lock()
+	m.bytes += max(n, 0)
+	m.mu.Unlock()
+	m.Reporter.Bytes(job, n)
+}
+
+// rate returns the bytes a second since the last call.
+func (m *meter) rate() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	r := 0.0
+	if d := now.Sub(m.since).Seconds(); !m.since.IsZero() && d > 0 {
+		r = float64(m.bytes) / d
+	}
+	m.bytes, m.since = 0, now
+	return r
+}
