@@ -205,7 +205,7 @@ func parseURL(s string) (ListItem, error) {
 			set, name = "", p
 		}
 		uri, err := productURI(productPrefix + name)
-		if err != nil || set == "" {
+		if err != nil || !safeName(set) {
 			return ListItem{URI: uri}, err
 		}
 		return ListItem{URI: uri, Folder: folderOf(set, name)}, nil

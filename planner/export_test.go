@@ -1,0 +1,40 @@
+package planner
+
+import "jwstbulk/queue"
+
+// Internals under test.
+var (
+	SplitSuffix  = splitSuffix
+	InstrumentOf = instrumentOf
+	ProgramOf    = programOf
+	ExposurePart = exposurePart
+	FolderOf     = folderOf
+	SafeName     = safeName
+	ServiceOf    = serviceOf
+	LevelOf      = levelOf
+	ObsMatch     = obsMatch
+	Widen        = widen
+	ShellWords   = shellWords
+)
+
+// RuleOf applies the file criteria of a query.
+func RuleOf(q Query, name string, f queue.Facts) string {
+	n, err := q.normal()
+	if err != nil {
+		return err.Error()
+	}
+	return newSelector(n).rule(name, &f)
+}
+
+// Branches describes the requests of a query.
+func Branches(q Query) ([]string, error) {
+	n, err := q.normal()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, b := range branches(n.criteria()) {
+		out = append(out, string(encode(b)))
+	}
+	return out, nil
+}
