@@ -43,6 +43,10 @@ type Config struct {
 	NumericIDs bool
 	// DigestFile keeps computed checksums between runs, one JSON object a line; "" keeps them in memory.
 	DigestFile string
+	// ForgetRequests keeps no record of requests in memory, for a server that runs for days; Log still gets them.
+	ForgetRequests bool
+	// ControlPath, like "/_sim/", serves Control below it; "" does not.
+	ControlPath string
 	// Log receives one JSON object a line for every finished request; nil means none.
 	Log io.Writer
 }

@@ -43,12 +43,16 @@ type recorder struct {
 	mu   sync.Mutex // guards list, the req of each entry, and writes to log
 	list []*entry
 	log  io.Writer
+	drop bool
 }
 
 func (r *recorder) begin(req Request) *entry {
 	e := &entry{req: req}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.drop {
+		return e
+	}
 	r.list = append(r.list, e)
 	return e
 }

@@ -51,6 +51,10 @@ func (t *tally) Write(p []byte) (int, error) {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.control != nil && strings.HasPrefix(r.URL.Path, s.cfg.ControlPath) {
+		s.control.ServeHTTP(w, r)
+		return
+	}
 	start := time.Now()
 	_, token := tokenOf(r)
 	ent := s.rec.begin(Request{Time: start, Method: r.Method, Path: r.URL.Path, Range: r.Header.Get("Range"),

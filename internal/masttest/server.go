@@ -27,6 +27,7 @@ type Server struct {
 	digests *digests
 	rate    throttle
 	busy    gauge
+	control http.Handler // nil without a ControlPath
 
 	mu       sync.Mutex // guards all below
 	versions map[string]int
@@ -60,7 +61,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, cat: cfg.Catalog, digests: d, versions: map[string]int{}, tokens: slices.Clone(cfg.Tokens),
 		grants: map[string]bool{}, polls: map[[32]byte]int{}, done: make(chan struct{})}
-	s.rec.log = cfg.Log
+	s.rec.log, s.rec.drop = cfg.Log, cfg.ForgetRequests
+	if cfg.ControlPath != "" {
+		s.control = http.StripPrefix(strings.TrimSuffix(cfg.ControlPath, "/"), s.Control())
+	}
 	s.rate.perSecond = cfg.Rate
 	s.SetFault(cfg.Faults...)
 	return s, nil
