@@ -38,7 +38,7 @@ type attempt struct {
 // on disk.
 func (a *attempt) fetch(ctx context.Context) error {
 	defer a.endTrial()
-	if err := a.checkFinal(); err != nil {
+	if _, err := checkFinal(a.root, a.job.Path); err != nil {
 		return err
 	}
 	if err := a.takeUpPart(ctx); err != nil {

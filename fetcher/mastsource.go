@@ -29,7 +29,7 @@ func (m MAST) Facts(ctx context.Context, uri string) (queue.KeywordFact, bool, e
 	if err != nil {
 		return queue.KeywordFact{}, false, err
 	}
-	return queue.KeywordFact{URI: uri, Size: row.Size, Checksum: row.Checksum, ObsID: row.FileSetName}, true, nil
+	return queue.KeywordFact{URI: uri, Size: row.Size, Checksum: row.Checksum, ObsID: row.FileSet}, true, nil
 }
 
 // Anonymous asks whoami.
