@@ -10,15 +10,17 @@ type State string
 
 const (
 	// Planned rows are known to the planner but not yet offered to workers: filters, path and checks are still open.
-	// Entered by Queue.AddFiles, left by Queue.Offer.
+	// Entered by Queue.FinishChunk, and by Retry of files that have no path; left by Offer.
 	Planned State = "planned"
-	// Pending rows may be claimed. Entered by Offer, Release, Retry, recovery and falling due; left by Claim.
+	// Pending rows may be claimed. Entered by Offer, Release, Retry, Unpark, Requeue, Open (from
+	// running) and falling due; left by Claim.
 	Pending State = "pending"
-	// Running rows belong to one attempt of one run. Entered by Claim; left by Place, Fail, Wait, Park, Release and recovery.
+	// Running rows belong to one attempt of one run. Entered by Claim; left by Place, Fail, Wait, Park, Release and by Open.
 	Running State = "running"
-	// Placing rows have a proven part whose rename may or may not have happened. Entered by Place; left by Finish and recovery.
+	// Placing rows have a proven part whose rename may or may not have happened. Entered by Place; left by Finish, by
+	// Fail, Wait, Park and Release when the rename did not happen, and by SettlePlaced.
 	Placing State = "placing"
-	// Done rows are proven, on disk and recorded. Entered by Finish and by rebuilding from the journal.
+	// Done rows are proven, on disk and recorded. Entered by Finish, SettlePlaced and Rebuild; left by Requeue.
 	Done State = "done"
 	// Failed rows gave up, for Reason. Left by Retry.
 	Failed State = "failed"
@@ -51,7 +53,7 @@ const (
 	ReasonReprocessing Reason = "reprocessing"  // waiting: 404 right after listing
 )
 
-// Proof says how far the bytes of a done file are proven, strongest first (DESIGN section 7, V1).
+// Proof says how far the bytes of a done file are proven, strongest first.
 type Proof string
 
 const (
@@ -204,7 +206,7 @@ type Placement struct {
 	Trust Trust
 }
 
-// Trust is what this campaign has learned about the archive's 32-hex checksum (DESIGN section 7).
+// Trust is what this campaign has learned about the archive's 32-hex checksum.
 type Trust string
 
 const (

@@ -1,0 +1,215 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// StartRun records that a run begins; Claim needs its id.
+func (q *Queue) StartRun(ctx context.Context, info RunInfo) (runID int64, err error) {
+	if info.Host == "" {
+		info.Host, _ = os.Hostname() // stays empty if the system does not say
+	}
+	err = q.write(ctx, func(t *tx) error {
+		const insert = `INSERT INTO run(command, host, version, started_at) VALUES (?,?,?,?)`
+		_, runID, err = t.exec(ctx, insert, info.Command, info.Host, info.Version, t.now)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("starting a run: %w", err)
+	}
+	return runID, nil
+}
+
+// FinishRun records how a run ended: its exit code and a summary in JSON, nil for none. Files it still holds stay its own
+// until the next Open.
+func (q *Queue) FinishRun(ctx context.Context, runID int64, exit int, summary []byte) error {
+	err := q.write(ctx, func(t *tx) error {
+		const update = `UPDATE run SET finished_at=?, exit_code=?, summary=? WHERE id=? AND finished_at IS NULL`
+		n, _, err := t.exec(ctx, update, t.now, exit, orNull(string(summary)), runID)
+		if err == nil && n == 0 {
+			err = ErrStale
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("finishing run %d: %w", runID, err)
+	}
+	return nil
+}
+
+// Claim hands at most n pending files to the run: they are running, for one attempt. None, without an error, means that
+// nothing is pending; Reader.Next tells when that changes. It also makes waiting and parked files pending that have
+// fallen due, at most once a second and some thousands at a time, so that a large flock does not hold up the claims.
+func (q *Queue) Claim(ctx context.Context, runID int64, n int, order Order) ([]Job, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	shares, err := order.shares(n)
+	if err != nil {
+		return nil, fmt.Errorf("claiming: %w", err)
+	}
+	var jobs []Job
+	err = q.write(ctx, func(t *tx) error {
+		jobs = jobs[:0]
+		if err := t.wake(ctx, false); err != nil {
+			return err
+		}
+		if jobs, err = t.claim(ctx, runID, shares, jobs); err != nil || len(jobs) > 0 {
+			return err
+		}
+		if err := t.wake(ctx, true); err != nil {
+			return err
+		}
+		jobs, err = t.claim(ctx, runID, shares, jobs)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claiming for run %d: %w", runID, err)
+	}
+	order.sort(jobs)
+	return jobs, nil
+}
+
+// share is how many rows to take by which statement.
+type share struct {
+	sql string
+	n   int
+}
+
+// Each names its partial index, which holds pending rows alone: the planner of SQLite would rather walk the whole table
+// along its primary key, which is fast only while nothing is done.
+const (
+	claimPlan = `
+UPDATE file SET state='running', run_id=?, attempt=attempt+1 WHERE id IN (
+  SELECT id FROM file INDEXED BY file_pending WHERE state='pending' ORDER BY id LIMIT ?)
+RETURNING id`
+	claimSmall = `
+UPDATE file SET state='running', run_id=?, attempt=attempt+1 WHERE id IN (
+  SELECT id FROM file INDEXED BY file_pending_size WHERE state='pending' ORDER BY size_bytes, id LIMIT ?)
+RETURNING id`
+	claimLarge = `
+UPDATE file SET state='running', run_id=?, attempt=attempt+1 WHERE id IN (
+  SELECT id FROM file INDEXED BY file_pending_size WHERE state='pending' ORDER BY size_bytes DESC, id DESC LIMIT ?)
+RETURNING id`
+)
+
+func (o Order) shares(n int) ([]share, error) {
+	switch o {
+	case OrderPlan, "":
+		return []share{{claimPlan, n}}, nil
+	case OrderSize:
+		return []share{{claimSmall, n}}, nil
+	case OrderSizeDesc:
+		return []share{{claimLarge, n}}, nil
+	case OrderMixed:
+		return []share{{claimLarge, (n + 1) / 2}, {claimSmall, n / 2}}, nil
+	}
+	return nil, fmt.Errorf("%q is not an order (plan, size, size,desc or mixed)", string(o))
+}
+
+// sort puts a claim in order; RETURNING promises none.
+func (o Order) sort(jobs []Job) {
+	slices.SortFunc(jobs, func(a, b Job) int {
+		switch o {
+		case OrderSize:
+			return cmp.Or(cmp.Compare(a.Size, b.Size), cmp.Compare(a.ID, b.ID))
+		case OrderSizeDesc, OrderMixed:
+			return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(b.ID, a.ID))
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+}
+
+func (t *tx) claim(ctx context.Context, runID int64, shares []share, jobs []Job) ([]Job, error) {
+	for _, p := range shares {
+		if p.n == 0 {
+			continue
+		}
+		var ids []int64
+		err := t.query(ctx, p.sql, []any{runID, p.n}, func(r row) error {
+			ids = append(ids, r.int(0))
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			j, err := t.job(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, nil
+}
+
+const selectJob = `
+SELECT f.id, f.run_id, f.attempt, s.path || f.name, CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END,
+  f.size_bytes, f.exact, f.checksum, f.want_sha256, f.tries, f.checks, f.last_sha256, k.rights, f.release_at,
+  p.token, p.source, p.boot, p.durable_bytes, p.size_bytes, p.checksum, p.etag, p.last_modified, p.http_date
+FROM file f JOIN dir s ON s.id = f.stem_id JOIN dir d ON d.id = f.dir_id JOIN kind k ON k.id = f.kind_id
+LEFT JOIN part p ON p.file_id = f.id WHERE f.id = ?`
+
+func (t *tx) job(ctx context.Context, id int64) (j Job, err error) {
+	err = t.query(ctx, selectJob, []any{id}, func(r row) error {
+		j = Job{
+			ID: r.int(0), RunID: r.int(1), Attempt: r.int(2), URI: r.str(3), Path: r.str(4), Size: r.intOr(5, -1), Exact: r.int(6) == 1,
+			Checksum: r.blob(7), Want: r.blob(8), Tries: int(r.int(9)), Checks: int(r.int(10)), LastSHA: r.blob(11), ReleaseAt: r.time(13),
+			Part: partOf(r, 14),
+		}
+		// Without a word of the catalogue a file counts as public once its release date, if any, has passed.
+		j.Public = r.str(12) == "PUBLIC" || (r.str(12) == "" && j.ReleaseAt.UnixMilli() <= t.now)
+		return nil
+	})
+	if err == nil && j.ID == 0 {
+		err = errors.New("a claimed row is not there")
+	}
+	return j, err
+}
+
+// partOf reads nine columns of the part table from column i on; the zero Part if there is none.
+func partOf(r row, i int) Part {
+	if r.str(i) == "" {
+		return Part{}
+	}
+	return Part{
+		Token: r.str(i), Source: r.str(i + 1), Boot: r.str(i + 2), Durable: r.int(i + 3), Size: r.intOr(i+4, -1), Checksum: r.blob(i + 5),
+		Validator: Validator{ETag: r.str(i + 6), LastModified: r.str(i + 7), Date: r.str(i + 8)},
+	}
+}
+
+// sweep remembers when due rows were last moved. Only the writer uses it.
+type sweep struct {
+	at   int64 // UTC milliseconds
+	more bool  // the last one stopped at its limit
+}
+
+const sweepEvery = 1000 // milliseconds
+const sweepLimit = 2000 // rows: some ten milliseconds
+
+// The partial index file_due holds rows with a due time alone. They go to pending in the order they fell due.
+const wakeDue = `
+UPDATE file SET state='pending', reason=NULL, due_at=NULL WHERE id IN (
+  SELECT id FROM file INDEXED BY file_due WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?)`
+
+// wake makes due rows pending: once a second, or at once if the claims have run dry while more are known to be due. A
+// clock that was set back starts a new second.
+func (t *tx) wake(ctx context.Context, dry bool) error {
+	s := &t.q.swept
+	since := t.now - s.at
+	if since >= 0 && since < sweepEvery && (!dry || !s.more) {
+		return nil
+	}
+	n, _, err := t.exec(ctx, wakeDue, t.now, sweepLimit)
+	if err != nil {
+		return fmt.Errorf("waking due files: %w", err)
+	}
+	s.at, s.more = t.now, n == sweepLimit
+	return nil
+}

@@ -1,0 +1,36 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+)
+
+// OpenWithFault opens a queue that asks fault at each point where it may break: commit, committed, journal-write,
+// journal-sync, settled. An error breaks it there.
+func OpenWithFault(ctx context.Context, cfg Config, fault func(point string) error) (*Queue, error) {
+	return open(ctx, cfg, fault)
+}
+
+// Exec runs SQL on the writer's connection, outside the API: to break rules and see them hold.
+func (q *Queue) Exec(ctx context.Context, sql string) error {
+	return q.writeAlone(ctx, func(t *tx) error { return t.script(ctx, sql) })
+}
+
+// Raw runs SQL on the writer's connection without a transaction, for pragmas.
+func (q *Queue) Raw(ctx context.Context, sql string) error {
+	return q.do(ctx, op{read: true, apply: func(t *tx) error { return t.script(ctx, sql) }})
+}
+
+// Text returns the rows of a query as text.
+func (r *Reader) Text(ctx context.Context, sql string) (s string, err error) {
+	err = r.run(ctx, func(c *conn) error {
+		return c.query(ctx, sql, nil, func(r row) error {
+			for _, v := range r {
+				s += fmt.Sprint(v) + "|"
+			}
+			s += "\n"
+			return nil
+		})
+	})
+	return s, err
+}

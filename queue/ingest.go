@@ -1,0 +1,388 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+)
+
+// FinishChunk stores the outcome of a chunk that NextChunk handed out, in one transaction: what its replies listed, its
+// children, and its state. An error of an iterator, of the context or of a child rolls everything back and is returned;
+// the chunk then is still running and may be finished again. ErrStale means the chunk is not running.
+//
+// New files are planned until Offer. A file that is there already gains observations and newer facts; its path, and
+// everything about a finished one, stays.
+func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error {
+	if err := out.validate(); err != nil {
+		return fmt.Errorf("finishing chunk %d: %w", c.ID, err)
+	}
+	err := q.writeAlone(ctx, func(t *tx) error {
+		in := ingest{tx: t, ctx: ctx, queryID: c.QueryID, rules: map[string]*ruleCount{}, stems: map[string]int64{}, manyPairs: manyPairs()}
+		return in.finish(c, out)
+	})
+	if err != nil {
+		return fmt.Errorf("finishing chunk %d: %w", c.ID, err)
+	}
+	return nil
+}
+
+func (out ChunkResult) validate() error {
+	switch out.State {
+	case ChunkDone, ChunkFailed, ChunkSplit:
+	default:
+		return fmt.Errorf("%q is not an outcome of a chunk", out.State)
+	}
+	if out.State == ChunkFailed && len(out.Children) > 0 {
+		return errors.New("a failed chunk has no children")
+	}
+	return nil
+}
+
+// ingest takes in what a chunk listed.
+type ingest struct {
+	*tx
+	ctx                    context.Context // of the one call this value lives in
+	queryID                int64
+	rows, duplicate, known int64
+	rules                  map[string]*ruleCount
+	stems                  map[string]int64
+	pairs                  []any  // file_id, obsid, … not inserted yet
+	manyPairs              string // the statement for a batch of them
+	steps                  int
+}
+
+type ruleCount struct {
+	id                 int64
+	rows, files, bytes int64
+}
+
+const finishChunk = `
+UPDATE chunk SET state=?, error=?, row_count=?, requests=requests+?, elapsed_ms=elapsed_ms+? WHERE id=? AND state='running'`
+
+func (in *ingest) finish(c Chunk, out ChunkResult) error {
+	var text any
+	if out.State == ChunkFailed {
+		text = sanitise(out.Error)
+	}
+	n, _, err := in.exec(in.ctx, finishChunk, string(out.State), text, out.Rows, out.Requests, out.Elapsed.Milliseconds(), c.ID)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrStale
+	}
+	err = errors.Join(
+		each(in, out.Observations, in.observation),
+		each(in, out.Files, in.file),
+		each(in, out.Products, in.product),
+		each(in, out.Omitted, in.omit))
+	if err == nil {
+		err = in.flushPairs(true)
+	}
+	if err == nil {
+		err = each(in, out.Facts, in.fact)
+	}
+	if err == nil {
+		err = in.flushCounts()
+	}
+	if err != nil {
+		return err
+	}
+	return in.addChunks(in.ctx, c.QueryID, c.ID, out.Children)
+}
+
+// each feeds an iterator's elements to take; a nil iterator has none.
+func each[T any](in *ingest, seq iter.Seq2[T, error], take func(T) error) error {
+	if seq == nil {
+		return nil
+	}
+	for v, err := range seq {
+		if err != nil {
+			return err
+		}
+		if in.steps++; in.steps%1024 == 0 && in.ctx.Err() != nil {
+			return in.ctx.Err()
+		}
+		if err := take(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const upsertObservation = `
+INSERT INTO observation(obsid, obs_id, program, instrument, level, rights, release_at) VALUES (?,?,?,?,?,?,?)
+ON CONFLICT DO UPDATE SET obs_id=excluded.obs_id, program=excluded.program, instrument=excluded.instrument,
+  level=excluded.level, rights=excluded.rights, release_at=excluded.release_at`
+
+func (in *ingest) observation(o Observation) error {
+	if o.Obsid <= 0 {
+		return fmt.Errorf("storing observation %q: obsid %d is not positive", o.ObsID, o.Obsid)
+	}
+	_, _, err := in.exec(in.ctx, upsertObservation, o.Obsid, o.ObsID, o.Program, o.Instrument, o.Level, o.Rights, millis(o.ReleaseAt))
+	if err == nil {
+		_, _, err = in.exec(in.ctx, `INSERT INTO query_observation(query_id, obsid) VALUES (?,?) ON CONFLICT DO NOTHING`, in.queryID, o.Obsid)
+	}
+	if err != nil {
+		return fmt.Errorf("storing observation %q: %w", o.ObsID, err)
+	}
+	return nil
+}
+
+func (in *ingest) product(p ProductRow) error {
+	if p.Rule != "" {
+		return in.omit(Omitted{URI: p.File.URI, Size: p.File.Size, Rule: p.Rule})
+	}
+	return in.file(p.File)
+}
+
+func (in *ingest) omit(o Omitted) error {
+	r, ok := in.rules[o.Rule]
+	if !ok {
+		const insert = `INSERT INTO rule(query_id, name) VALUES (?,?) ON CONFLICT DO UPDATE SET name = name RETURNING id`
+		id, _, err := in.one(in.ctx, insert, in.queryID, o.Rule)
+		if err != nil {
+			return fmt.Errorf("storing rule %q: %w", o.Rule, err)
+		}
+		r = &ruleCount{id: id}
+		in.rules[o.Rule] = r
+	}
+	n, _, err := in.exec(in.ctx, `INSERT INTO omitted VALUES (?,?) ON CONFLICT DO NOTHING`, hash64(o.URI), r.id)
+	if err != nil {
+		return fmt.Errorf("storing a left-out file: %w", err)
+	}
+	r.rows++
+	r.files += n
+	if n > 0 && o.Size > 0 {
+		r.bytes += o.Size
+	}
+	return nil
+}
+
+func (in *ingest) flushCounts() error {
+	for _, r := range in.rules {
+		const add = `UPDATE rule SET row_count=row_count+?, files=files+?, bytes=bytes+? WHERE id=?`
+		if _, _, err := in.exec(in.ctx, add, r.rows, r.files, r.bytes, r.id); err != nil {
+			return err
+		}
+	}
+	if in.rows == 0 {
+		return nil
+	}
+	const add = `UPDATE query SET row_count=row_count+?, duplicates=duplicates+?, known=known+? WHERE id=?`
+	_, _, err := in.exec(in.ctx, add, in.rows, in.duplicate, in.known, in.queryID)
+	return err
+}
+
+const insertFile = `
+INSERT INTO file(stem_id, name, state, query_id, kind_id, obs_dir_id, own, size_bytes, release_at, ingested_at)
+VALUES (?,?,'planned',?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+
+func (in *ingest) file(f NewFile) error {
+	in.rows++
+	stem, name := splitURI(f.URI)
+	stemID, err := in.dir(in.ctx, stem)
+	if err != nil {
+		return err
+	}
+	kindID, err := in.kind(in.ctx, facts2kind(f.Facts, name))
+	if err != nil {
+		return err
+	}
+	var obsDir any
+	if f.ObsID != "" {
+		if obsDir, err = in.dir(in.ctx, f.ObsID); err != nil {
+			return err
+		}
+	}
+	n, id, err := in.exec(in.ctx, insertFile, stemID, name, in.queryID, kindID, obsDir, flag(f.Own), known(f.Size),
+		millis(f.ReleaseAt), millis(f.IngestedAt))
+	if err != nil {
+		return fmt.Errorf("storing file %q: %w", f.URI, err)
+	}
+	if n == 0 {
+		if id, err = in.again(stemID, name, f); err != nil {
+			return fmt.Errorf("storing file %q: %w", f.URI, err)
+		}
+	}
+	for _, obsid := range f.Parents {
+		in.pairs = append(in.pairs, id, obsid)
+	}
+	if len(in.pairs) >= 2*pairBatch {
+		return in.flushPairs(false)
+	}
+	return nil
+}
+
+const selectFileID = `SELECT id FROM file WHERE name = ? AND stem_id = ?` // unique index file_uri
+
+// again meets a file that is there: it is counted, and what the new row knows better is stored.
+func (in *ingest) again(stemID int64, name string, f NewFile) (int64, error) {
+	old, ok, err := in.lookup(in.ctx, selectKnown, name, stemID)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, errors.New("the file is neither new nor there")
+	}
+	next := old
+	if old.queryID == in.queryID {
+		in.duplicate++
+	} else {
+		in.known++
+		if old.state == Planned {
+			next.queryID = in.queryID // the query that listed it was never offered
+		}
+	}
+	if f.Size >= 0 && old.exact == 0 {
+		next.size = f.Size
+	}
+	if err := next.folder(in, f); err != nil {
+		return 0, err
+	}
+	return old.id, in.storeKnown(in.ctx, old, next, f.Facts, false)
+}
+
+// knownFile is what ingest compares of a file that is there.
+type knownFile struct {
+	id, queryID, kindID, obsDir, own, size, exact int64
+	release, ingested                             time.Time
+	state                                         State
+	obs                                           string
+	checksum                                      string
+}
+
+const selectKnown = `
+SELECT f.id, f.query_id, f.kind_id, f.obs_dir_id, f.own, f.size_bytes, f.exact, f.release_at, f.ingested_at, f.state, o.path, f.checksum
+FROM file f LEFT JOIN dir o ON o.id = f.obs_dir_id WHERE f.name = ? AND f.stem_id = ?` // unique index file_uri
+const selectKnownByID = `
+SELECT f.id, f.query_id, f.kind_id, f.obs_dir_id, f.own, f.size_bytes, f.exact, f.release_at, f.ingested_at, f.state, o.path, f.checksum
+FROM file f LEFT JOIN dir o ON o.id = f.obs_dir_id WHERE f.id = ?`
+
+// lookup reads the file that sql, selectKnown or selectKnownByID, finds.
+func (t *tx) lookup(ctx context.Context, sql string, args ...any) (k knownFile, ok bool, err error) {
+	err = t.query(ctx, sql, args, func(r row) error {
+		ok = true
+		k = knownFile{
+			id: r.int(0), queryID: r.int(1), kindID: r.int(2), obsDir: r.int(3), own: r.int(4), size: r.intOr(5, -1), exact: r.int(6),
+			release: r.time(7), ingested: r.time(8), state: State(r.str(9)), obs: r.str(10), checksum: r.str(11),
+		}
+		return nil
+	})
+	return k, ok, err
+}
+
+// folder chooses the observation that names the folder: the file's own one outranks others, then the bytewise least.
+func (k *knownFile) folder(in *ingest, f NewFile) error {
+	own := flag(f.Own)
+	if f.ObsID == "" || own < k.own || (own == k.own && k.obs != "" && f.ObsID >= k.obs) {
+		return nil
+	}
+	id, err := in.dir(in.ctx, f.ObsID)
+	k.obsDir, k.own = id, own
+	return err
+}
+
+const updateKnown = `
+UPDATE file SET query_id=?, kind_id=?, obs_dir_id=?, own=?, size_bytes=?, exact=?, checksum=?, release_at=?, ingested_at=?
+WHERE id=? AND state NOT IN ('placing','done')`
+
+// storeKnown writes what differs. Facts of a finished file are those it was proven under, so they stay.
+func (t *tx) storeKnown(ctx context.Context, old, next knownFile, f Facts, keywords bool) error {
+	if old.state == Done || old.state == Placing {
+		return nil
+	}
+	k, err := t.kindByID(ctx, old.kindID)
+	if err != nil {
+		return err
+	}
+	if next.kindID, err = t.kind(ctx, k.merge(f, keywords)); err != nil {
+		return err
+	}
+	if !f.ReleaseAt.IsZero() {
+		next.release = f.ReleaseAt.UTC().Truncate(time.Millisecond)
+	}
+	if !f.IngestedAt.IsZero() {
+		next.ingested = f.IngestedAt.UTC().Truncate(time.Millisecond)
+	}
+	if next == old {
+		return nil
+	}
+	_, _, err = t.exec(ctx, updateKnown, idOrNull(next.queryID), next.kindID, idOrNull(next.obsDir), next.own, known(next.size), next.exact,
+		bytesOrNull([]byte(next.checksum)), millis(next.release), millis(next.ingested), old.id)
+	return err
+}
+
+// fact joins a row of a keyword service to its file.
+func (in *ingest) fact(f KeywordFact) error {
+	stem, name := splitURI(f.URI)
+	stemID, ok := in.stems[stem]
+	if !ok {
+		var err error
+		if stemID, ok, err = in.findDir(in.ctx, stem); err != nil {
+			return err
+		}
+		if !ok {
+			stemID = -1
+		}
+		in.stems[stem] = stemID
+	}
+	old, ok, err := in.lookup(in.ctx, selectKnown, name, stemID)
+	if err != nil || !ok {
+		return err
+	}
+	if err := in.storeFact(in.ctx, old, f); err != nil {
+		return fmt.Errorf("storing keywords of %q: %w", f.URI, err)
+	}
+	return nil
+}
+
+// storeFact applies a keyword row, whose size is exact.
+func (t *tx) storeFact(ctx context.Context, old knownFile, f KeywordFact) error {
+	next := old
+	if f.Size >= 0 {
+		next.size, next.exact = f.Size, 1
+	}
+	if len(f.Checksum) == 16 { // anything else is no digest of the archive's
+		next.checksum = string(f.Checksum)
+	}
+	if old.obs == "" && f.ObsID != "" {
+		id, err := t.dir(ctx, f.ObsID)
+		if err != nil {
+			return err
+		}
+		next.obsDir = id
+	}
+	return t.storeKnown(ctx, old, next, f.Facts, true)
+}
+
+// pairBatch pairs are inserted by one statement: at a million files the calls into SQLite would cost more than its work.
+const pairBatch = 64
+
+const insertPair = `INSERT INTO file_observation VALUES (?,?) ON CONFLICT DO NOTHING`
+
+func manyPairs() string {
+	return `INSERT INTO file_observation VALUES (?,?)` + strings.Repeat(",(?,?)", pairBatch-1) + ` ON CONFLICT DO NOTHING`
+}
+
+// flushPairs inserts whole batches and, at the end, what is left.
+func (in *ingest) flushPairs(all bool) error {
+	rest := in.pairs
+	for len(rest) >= 2*pairBatch {
+		if _, _, err := in.exec(in.ctx, in.manyPairs, rest[:2*pairBatch]...); err != nil {
+			return fmt.Errorf("storing which observation lists which file: %w", err)
+		}
+		rest = rest[2*pairBatch:]
+	}
+	for all && len(rest) > 0 {
+		if _, _, err := in.exec(in.ctx, insertPair, rest[0], rest[1]); err != nil {
+			return fmt.Errorf("storing which observation lists which file: %w", err)
+		}
+		rest = rest[2:]
+	}
+	in.pairs = append(in.pairs[:0], rest...)
+	return nil
+}
