@@ -94,7 +94,7 @@ def main():
 
     out = {"astroquery": astroquery.__version__, "server": conf.server}
     if args.token:
-        out["login"] = bool(Observations.login(args.token))
+        Observations.login(args.token)  # says nothing of success; session_info does
     out["anonymous"] = bool(Observations.session_info(verbose=False)["anon"])
     where = criteria(args.where) or {"obs_collection": "JWST"}
     began = time.time()
@@ -116,11 +116,15 @@ def main():
     out["products"], out["downloads"] = [], []
     if products is not None:
         if args.select:
-            products = Observations.filter_products(products, **criteria(args.select))
+            wanted = criteria(args.select)
+            for key, values in wanted.items():  # astroquery compares cells with values as they are
+                if products[key].dtype.kind == "i":
+                    wanted[key] = [int(v) for v in values]
+            products = Observations.filter_products(products, **wanted)
         out["products"] = sorted({(text(r["dataURI"]), text(r["obs_id"])) for r in products})
-        files = unique(products, keys="dataURI")
+        files = unique(products, keys="dataURI") if len(products) else products
         out["files"] = len(files)
-        if args.download:
+        if args.download and len(files):
             if args.download > 0:
                 files = files[:args.download]
             began = time.time()
@@ -133,7 +137,7 @@ def main():
                     "uri": text(product["dataURI"]), "path": os.path.relpath(path, args.dir), "status": text(row["Status"]),
                     "message": text(row["Message"]) if row["Message"] else None,
                     "size": os.path.getsize(path) if there else None, "sha256": sha256(path) if there else None})
-        if args.script:
+        if args.script and len(files):
             manifest = Observations.download_products(files, download_dir=args.dir, curl_flag=True)
             out["script"] = manifest["Local Path"][0]
     json.dump(out, stdout)
