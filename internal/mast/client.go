@@ -1,120 +1,147 @@
 package mast
 
 import (
-	"context"
 	"errors"
-	"io"
-	"iter"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
 	"time"
 )
 
 // Client speaks to one archive. It is safe for concurrent use; metadata requests queue behind each other.
-type Client struct{ cfg Config }
+type Client struct {
+	cfg   Config
+	base  *url.URL
+	meta  *http.Client
+	files *opener
+	turn  chan struct{} // holds one token: metadata requests are made one at a time
+	idle  []func()
 
-// New returns a Client.
-func New(cfg Config) (*Client, error) { return &Client{cfg}, nil }
+	firstRetry time.Duration
 
-// Close drops idle connections.
-func (c *Client) Close() {}
-
-var errUnbuilt = errors.ErrUnsupported
-
-func (c *Client) Count(ctx context.Context, q Query) (int64, error)         { return 0, errUnbuilt }
-func (c *Client) Observations(ctx context.Context, q Query) (*Reply, error) { return nil, errUnbuilt }
-func (c *Client) Products(ctx context.Context, obsids []int64) (*Reply, error) {
-	return nil, errUnbuilt
-}
-func (c *Client) Keywords(ctx context.Context, service string, q Query) (*Reply, error) {
-	return nil, errUnbuilt
-}
-func (c *Client) CountKeywords(ctx context.Context, service string, q Query) (int64, error) {
-	return 0, errUnbuilt
-}
-func (c *Client) FileKeywords(ctx context.Context, uri string) (KeywordRow, error) {
-	return KeywordRow{}, errUnbuilt
-}
-func (c *Client) Columns(ctx context.Context, configID string) (map[string]Column, error) {
-	return nil, errUnbuilt
-}
-func (c *Client) Lookup(ctx context.Context, name string) (ra, dec float64, canonical string, err error) {
-	return 0, 0, "", errUnbuilt
-}
-func (c *Client) WhoAmI(ctx context.Context) (Identity, error) { return Identity{}, errUnbuilt }
-func (c *Client) CloudPaths(ctx context.Context, uris []string) (map[string]CloudPath, error) {
-	return nil, errUnbuilt
-}
-func (c *Client) Open(ctx context.Context, uri string, from int64, v Validator) (*Body, error) {
-	return nil, errUnbuilt
+	mu       sync.Mutex // guards resumeAt
+	resumeAt time.Time  // no metadata request before
 }
 
-// Column describes a column of a service.
-type Column struct {
-	Name, Title, Type, Unit, Separator, Description, Example string
-	Numeric                                                  bool
+// New returns a Client for the archive of cfg. It makes no request. It refuses a token that may not be sent to the
+// archive's origin: one that is neither https below stsci.edu nor on the loopback interface nor named by TokenFor.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, fmt.Errorf("configuring the archive client: %w", err)
+	}
+	base, err := parseBase(cfg.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the archive client: %w", err)
+	}
+	if !cfg.Token.IsZero() {
+		if err := errors.Join(cfg.Token.validate(), checkTokenOrigin(base, cfg.TokenFor)); err != nil {
+			return nil, fmt.Errorf("configuring the archive client: %w", err)
+		}
+	}
+	c := &Client{cfg: cfg, base: base, turn: make(chan struct{}, 1), firstRetry: firstRetry}
+	metaNet, fileNet := cfg.Transport, cfg.Transport
+	if cfg.Transport == nil {
+		meta, files := newTransport(1, 0), newTransport(cfg.Connections, cfg.HeaderTimeout)
+		metaNet, fileNet = meta, files
+		c.idle = []func(){meta.CloseIdleConnections, files.CloseIdleConnections}
+	}
+	c.meta = &http.Client{
+		Transport:     &tokenTransport{next: metaNet, token: cfg.Token, to: originOf(base)},
+		CheckRedirect: noRedirect,
+	}
+	c.files = newOpener(cfg, base, &tokenTransport{next: fileNet, token: cfg.Token, to: originOf(base)})
+	return c, nil
 }
 
-// Identity is who the archive takes the token's bearer for.
-type Identity struct {
-	Anonymous bool
-	Name, ID  string
+// Close drops idle connections. Replies and bodies handed out stay valid.
+func (c *Client) Close() {
+	for _, drop := range c.idle {
+		drop()
+	}
 }
 
-// CloudPath is where a file is in the public bucket.
-type CloudPath struct {
-	Status int
-	Key    string
+// noRedirect leaves redirects to this package: net/http would take headers along to other ports and to plain http.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// fill checks cfg and replaces zero values by the defaults.
+func (cfg *Config) fill() error {
+	for _, d := range []struct {
+		name  string
+		value *time.Duration
+		other time.Duration
+	}{
+		{"Timeout", &cfg.Timeout, defaultTimeout},
+		{"HeaderTimeout", &cfg.HeaderTimeout, defaultHeaderTimeout},
+		{"RetryFor", &cfg.RetryFor, defaultRetryFor},
+		{"PollEvery", &cfg.PollEvery, defaultPollEvery},
+	} {
+		if *d.value < 0 {
+			return fmt.Errorf("%s is negative", d.name)
+		}
+		if *d.value == 0 {
+			*d.value = d.other
+		}
+	}
+	if cfg.PageSize < 0 || cfg.MaxReply < 0 || cfg.Connections < 0 {
+		return errors.New("PageSize, MaxReply or Connections is negative")
+	}
+	if cfg.PageSize == 0 {
+		cfg.PageSize = defaultPageSize
+	}
+	if cfg.MaxReply == 0 {
+		cfg.MaxReply = defaultMaxReply
+	}
+	if cfg.Connections == 0 {
+		cfg.Connections = defaultConnections
+	}
+	if cfg.BaseURL == "" {
+		cfg.BaseURL = DefaultBaseURL
+	}
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = defaultUserAgent
+	}
+	if strings.ContainsAny(cfg.UserAgent, "\r\n") {
+		return errors.New("UserAgent contains a line break")
+	}
+	if cfg.Spool == "" {
+		cfg.Spool = os.TempDir()
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return nil
 }
 
-// Reply is a complete reply, spooled on disk.
-type Reply struct{}
-
-func (r *Reply) Rows() int64                                 { return 0 }
-func (r *Reply) Requests() int                               { return 0 }
-func (r *Reply) Bytes() int64                                { return 0 }
-func (r *Reply) Elapsed() time.Duration                      { return 0 }
-func (r *Reply) Close() error                                { return nil }
-func (r *Reply) Observations() iter.Seq2[Observation, error] { return nil }
-func (r *Reply) Products() iter.Seq2[Product, error]         { return nil }
-func (r *Reply) KeywordRows() iter.Seq2[KeywordRow, error]   { return nil }
-func (r *Reply) Each() iter.Seq2[Row, error]                 { return nil }
-
-// Row is a row of any service.
-type Row struct{}
-
-func (r Row) Columns() []string                    { return nil }
-func (r Row) Text(column string) string            { return "" }
-func (r Row) Float(column string) (float64, bool)  { return 0, false }
-func (r Row) Int(column string) (int64, bool)      { return 0, false }
-func (r Row) Bool(column string) (bool, bool)      { return false, false }
-func (r Row) Time(column string) (time.Time, bool) { return time.Time{}, false }
-
-// Validator is what a server said of the version of a file (RFC 9110 section 8.8).
-type Validator struct{ ETag, LastModified, Date string }
-
-func (v Validator) Strong() string { return "" }
-
-// Body is an open file.
-type Body struct {
-	io.ReadCloser
-	From           int64
-	Total          int64
-	Validator      Validator
-	ContentType    string
-	SHA256         []byte
-	Chunked        bool
-	CloseDelimited bool
-	Changed        bool
+// do makes one request, after the limiter, and tells the observers.
+func (cfg *Config) do(hc *http.Client, req *http.Request, op string) (*http.Response, error) {
+	ctx := req.Context()
+	if cfg.Limiter != nil {
+		if err := cfg.Limiter.Wait(ctx); err != nil {
+			return nil, networkError(ctx, err)
+		}
+	}
+	req.Header.Set("User-Agent", cfg.UserAgent)
+	info := RequestInfo{Op: op, Method: req.Method, URL: redactURL(req.URL)}
+	start := time.Now()
+	resp, err := hc.Do(req)
+	info.Elapsed = time.Since(start)
+	if err != nil {
+		info.Err = networkError(ctx, err)
+	} else {
+		info.Status = resp.StatusCode
+		info.RetryAfter = parseRetryAfter(resp.Header, cfg.Now())
+	}
+	if cfg.OnRequest != nil {
+		cfg.OnRequest(info)
+	}
+	cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("op", op), slog.String("url", info.URL),
+		slog.Int("status", info.Status), slog.Duration("elapsed", info.Elapsed), slog.Any("error", info.Err))
+	return resp, info.Err
 }
-
-func (e *Error) Error() string      { return "" }
-func (e *Error) Unwrap() error      { return e.Err }
-func (e *Error) Is(error) bool      { return false }
-func (e *Error) Temporary() bool    { return false }
-func (e *RangeError) Error() string { return "" }
-func (e *RangeError) Unwrap() error { return e.Err }
-
-// RedactURL returns raw without what may be secret.
-func RedactURL(raw string) string { return raw }
-
-// Printable makes server text safe for terminals, at most max bytes.
-func Printable(text string, max int) string { return text }

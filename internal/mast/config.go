@@ -14,6 +14,7 @@ const (
 	defaultTimeout       = 600 * time.Second
 	defaultHeaderTimeout = 60 * time.Second
 	defaultRetryFor      = 2 * time.Minute
+	defaultPollEvery     = time.Second
 	defaultPageSize      = 400_000
 	defaultMaxReply      = 1 << 30
 	defaultConnections   = 4

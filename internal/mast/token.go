@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 const redacted = "[redacted]"
@@ -12,7 +13,7 @@ const redacted = "[redacted]"
 type Token struct{ secret string }
 
 // NewToken makes a Token of its text, without surrounding white space; "" gives the zero Token.
-func NewToken(text string) Token { return Token{secret: text} }
+func NewToken(text string) Token { return Token{secret: strings.TrimSpace(text)} }
 
 // IsZero reports whether there is no token.
 func (t Token) IsZero() bool { return t.secret == "" }
@@ -25,11 +26,13 @@ func (t Token) String() string {
 	return redacted
 }
 
-// GoString is String, for %#v.
+// GoString is String in Go syntax, for %#v.
 func (t Token) GoString() string { return "mast.Token{" + t.String() + "}" }
 
-// Format writes String for every verb.
-func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(t.String())) } // the writer reports its own errors
+// Format writes String whatever the verb, so that %x and %d give nothing away either.
+func (t Token) Format(f fmt.State, _ rune) {
+	_, _ = f.Write([]byte(t.String())) // fmt's state buffers in memory and does not fail
+}
 
 // MarshalText returns String.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
@@ -39,7 +42,7 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // validate refuses what could not be sent as a header value unchanged.
 func (t Token) validate() error {
-	for i := 0; i < len(t.secret); i++ {
+	for i := range len(t.secret) {
 		if c := t.secret[i]; c <= ' ' || c >= 0x7f {
 			return errors.New("token contains a space, a control character or a non-ASCII character")
 		}

@@ -1,0 +1,41 @@
+package mast
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// SetFirstRetry shortens the first wait between attempts at a metadata request.
+func SetFirstRetry(c *Client, d time.Duration) { c.firstRetry = d }
+
+// ParseContentRange is parseContentRange with its result in pieces.
+func ParseContentRange(text string) (first, last, total int64, err error) {
+	cr, err := parseContentRange(text)
+	return cr.first, cr.last, cr.total, err
+}
+
+// ParseRetryAfter is parseRetryAfter.
+func ParseRetryAfter(h http.Header, now time.Time) time.Duration { return parseRetryAfter(h, now) }
+
+// PublicAddress is publicAddress.
+func PublicAddress(address string) error { return publicAddress(address) }
+
+// FileTransport returns the transport New makes for files.
+func FileTransport(connections int, headerTimeout time.Duration) *http.Transport {
+	return newTransport(connections, headerTimeout)
+}
+
+// RedirectAllowed tells whether a redirect from one address to another is followed for the archive at base.
+func RedirectAllowed(base, from, to string) error {
+	b, err := url.Parse(base)
+	if err != nil {
+		return err
+	}
+	f, err := url.Parse(from)
+	if err != nil {
+		return err
+	}
+	_, err = newOpener(Config{}, b, nil).follow(f, to)
+	return err
+}

@@ -1,0 +1,108 @@
+package mast
+
+import (
+	"io"
+	"iter"
+	"time"
+)
+
+// Reply is a complete reply of the query service, all pages of it, in a temporary file. Its rows are decoded while they
+// are walked through; they never sit in memory together. The iterators may be used any number of times, also at the same
+// time, until Close; each stops at its first error. Fields of a column the reply does not have are as if it held nulls.
+type Reply struct {
+	op       string
+	spool    *spool
+	pages    []*page
+	rows     int64
+	requests int
+	elapsed  time.Duration
+}
+
+// Rows returns the number of rows in all pages.
+func (r *Reply) Rows() int64 { return r.rows }
+
+// Requests returns the number of HTTP requests the reply took, polls and retries included.
+func (r *Reply) Requests() int { return r.requests }
+
+// Bytes returns the size of the reply.
+func (r *Reply) Bytes() int64 { return r.spool.size }
+
+// Elapsed returns how long the archive took for the reply, from the first request to the last byte.
+func (r *Reply) Elapsed() time.Duration { return r.elapsed }
+
+// Close frees the temporary file. Iterators fail afterwards.
+func (r *Reply) Close() error {
+	if err := r.spool.close(); err != nil {
+		return &Error{Op: r.op, Err: err}
+	}
+	return nil
+}
+
+// walk calls row with the cells of every row until it returns false. resolve gives the number of a column by its name as
+// the reply spells it; cells of negative numbers and nulls are to be ignored.
+func (r *Reply) walk(resolve func(string) int, row func([]cell) bool) error {
+	for _, p := range r.pages {
+		if p.rows == 0 {
+			continue
+		}
+		rows := newRowReader(io.NewSectionReader(r.spool.file, p.at, r.spool.size-p.at), p, resolve)
+		for {
+			cells, err := rows.next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return &Error{Op: r.op, Err: err}
+			}
+			if !row(cells) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// records walks through the rows as values of T: fresh is a T of nulls, set takes one cell that is not null into it, and
+// finish completes it.
+func records[T any](r *Reply, fresh T, resolve func(string) int, set func(*T, *cell), finish func(*T)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		err := r.walk(resolve, func(cells []cell) bool {
+			record := fresh
+			for i := range cells {
+				if c := &cells[i]; c.column >= 0 && c.kind != isNull {
+					set(&record, c)
+				}
+			}
+			finish(&record)
+			return yield(record, nil)
+		})
+		if err != nil {
+			yield(fresh, err)
+		}
+	}
+}
+
+// Products returns the rows as products.
+func (r *Reply) Products() iter.Seq2[Product, error] {
+	return func(yield func(Product, error) bool) {
+		d := new(productDecoder)
+		fresh := Product{Size: -1, Level: LevelUnknown}
+		records(r, fresh, productColumn, d.set, d.finish)(yield)
+	}
+}
+
+// Observations returns the rows as observations.
+func (r *Reply) Observations() iter.Seq2[Observation, error] {
+	return func(yield func(Observation, error) bool) {
+		d := new(observationDecoder)
+		records(r, freshObservation(), observationColumn, d.set, func(*Observation) {})(yield)
+	}
+}
+
+// KeywordRows returns the rows as rows of a keyword service.
+func (r *Reply) KeywordRows() iter.Seq2[KeywordRow, error] {
+	return func(yield func(KeywordRow, error) bool) {
+		d := new(keywordDecoder)
+		records(r, KeywordRow{Size: -1}, keywordColumn, d.set, d.finish)(yield)
+	}
+}
