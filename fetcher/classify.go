@@ -55,6 +55,8 @@ func classify(err error) verdict {
 		return verdict{class: classFail, reason: failure.reason, advice: failure.advice}
 	case errors.As(err, &unproven):
 		return verdict{class: classRetry, reason: unproven.reason}
+	case errors.As(err, &remote) && remote.Status >= 300: // before isStop: a refusal of the server is none of the disk
+		return classifyStatus(remote)
 	case isStop(err):
 		return verdict{class: classStop}
 	case isGate(err):
@@ -63,8 +65,6 @@ func classify(err error) verdict {
 		errors.Is(err, errNotAFile), errors.Is(err, errUnproven), errors.Is(err, mast.ErrHTML), errors.Is(err, mast.ErrProtocol),
 		errors.Is(err, mast.ErrEncoding):
 		return verdict{class: classRetry, reason: queue.ReasonTransient}
-	case errors.As(err, &remote) && remote.Status != 0:
-		return classifyStatus(remote)
 	case errors.Is(err, mast.ErrRedirect): // a captive portal, or an archive that moved
 		return verdict{class: classOutage, reason: queue.ReasonNetwork,
 			advice: "the archive redirects to a host that is not allowed; is there a log-in page in this network?"}

@@ -97,6 +97,9 @@ func (a *attempt) hostSays(ctx context.Context, err error) error {
 // accept holds the reply's head against what is known of the file, before any byte of it is written, and gets the part
 // ready for it.
 func (a *attempt) accept(ctx context.Context, b *mast.Body) error {
+	if b.From > 0 && a.part != nil && a.part.meta.Size >= 0 && b.Total != a.part.meta.Size {
+		return fmt.Errorf("%w: %w", errRestart, &SizeError{What: "the file of a partial reply", Got: b.Total, Want: a.part.meta.Size})
+	}
 	if a.job.Size >= 0 && b.Total >= 0 && a.job.Size != b.Total {
 		listed := a.job.Size
 		if !a.asked {

@@ -220,6 +220,8 @@ func (v *verifier) file(ctx context.Context, e Entry, buf []byte) (Result, int64
 func verdict(e Entry, s State, err error) Result {
 	r := Result{Entry: e, State: s, Err: err}
 	switch {
+	case s == StateExtra:
+		r.Why = "the manifest does not name it"
 	case s == StateMissing:
 		r.Why = "there is no file"
 	case err != nil:

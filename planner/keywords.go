@@ -87,8 +87,9 @@ func (w *work) join(ctx context.Context, c queue.Chunk) error {
 	return w.settle(ctx, c, queue.ChunkResult{State: queue.ChunkDone, Children: chunks})
 }
 
-// unjoined yields the names of the files whose facts the query should ask for: those it listed first, and, where an earlier
-// query had listed some already, the unfinished ones of the same programmes, for their facts may have changed.
+// unjoined yields the names of the files whose facts the query should ask for: those it listed first and has no facts of,
+// and, where an earlier query had listed some already, the unfinished ones of the same programmes, for their facts may have
+// changed.
 func (w *work) unjoined(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		sum, err := w.q.PlanSummary(ctx, w.id)
@@ -106,7 +107,7 @@ func (w *work) unjoined(ctx context.Context) iter.Seq2[string, error] {
 				yield("", fmt.Errorf("reading files: %w", err))
 				return
 			}
-			if name := fileName(f.URI); !programs[programOf(name)] && !yield(name, nil) {
+			if name := fileName(f.URI); !f.Exact && !programs[programOf(name)] && !yield(name, nil) {
 				return
 			}
 		}
@@ -168,9 +169,6 @@ func (w *work) keywords(ctx context.Context, c queue.Chunk) error {
 		f := mast.Filter{Column: "program", Values: []string{s.Program}}
 		if len(s.Names) > 0 {
 			f = mast.Filter{Column: "filename", Values: s.Names}
-			if s.Service == "GuideStar" {
-				f.Column = "fileName"
-			}
 		}
 		return mast.Query{Filters: append([]mast.Filter{f}, extra...)}
 	}

@@ -113,8 +113,9 @@ const (
 // refused, and the query is recorded as finished with the Summary.
 //
 // A query whose plan was interrupted is taken up where it stopped; one that was finished is asked anew, which finds new
-// files and refreshes what is known of the others. What the archive refused to list stands in Summary.FailedChunks; the
-// rest of the plan stands, so a caller must look at Summary.Complete.
+// files and refreshes what is known of the others. What the archive refused to list stands in Summary.FailedChunks. The
+// rest of the plan then stands, the query stays unfinished, and planning it again asks for what is missing alone: a caller
+// must look at Summary.Complete.
 //
 // Errors: *UsageError for a query that cannot be asked; *EmptyError, with the Summary, when nothing matches; a *mast.Error
 // when the archive cannot be reached (plan the query again to go on); the queue's errors and ctx's.
@@ -156,16 +157,29 @@ func (p *Planner) begin(ctx context.Context, spec []byte) (id int64, resumed boo
 	return id, resumed, nil
 }
 
-// seed adds the first chunks, in one transaction, unless a killed plan already did.
+// seed adds the first chunks, in one transaction, unless a killed plan already did. A plan that is taken up because some of
+// its chunks failed gets a new join: what they bring now has no keywords yet.
 func (p *Planner) seed(ctx context.Context, id int64, chunks []queue.NewChunk) error {
 	have, err := p.q.Chunks(ctx, id)
 	if err != nil {
 		return fmt.Errorf("reading chunks: %w", err)
 	}
-	if len(have) > 0 {
+	lists, joins := false, false
+	for _, c := range have {
+		if open := c.State == queue.ChunkPending || c.State == queue.ChunkRunning; open {
+			lists = lists || c.Kind != kindJoin && c.Kind != kindKeywords
+			joins = joins || c.Kind == kindJoin
+		}
+	}
+	switch {
+	case len(have) == 0:
+		chunks = append(chunks, queue.NewChunk{Kind: kindJoin})
+	case lists && !joins:
+		chunks = []queue.NewChunk{{Kind: kindJoin}}
+	default:
 		return nil
 	}
-	if err := p.q.AddChunks(ctx, id, append(chunks, queue.NewChunk{Kind: kindJoin})); err != nil {
+	if err := p.q.AddChunks(ctx, id, chunks); err != nil {
 		return fmt.Errorf("recording chunks: %w", err)
 	}
 	return nil

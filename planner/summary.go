@@ -103,7 +103,7 @@ func (e *EmptyError) Error() string {
 	return b.String()
 }
 
-// finish records the query as planned and returns its summary.
+// finish records the query as planned, unless something of it is missing, and returns its summary.
 func (w *work) finish(ctx context.Context, spec []byte, resumed bool) (Summary, error) {
 	s, err := w.summary(ctx, spec, resumed)
 	if err != nil {
@@ -115,12 +115,14 @@ func (w *work) finish(ctx context.Context, spec []byte, resumed bool) (Summary, 
 			return Summary{}, err
 		}
 	}
-	b, err := json.Marshal(s)
-	if err != nil {
-		return Summary{}, fmt.Errorf("encoding summary: %w", err)
-	}
-	if err := w.q.FinishQuery(ctx, w.id, b); err != nil {
-		return Summary{}, fmt.Errorf("recording the plan: %w", err)
+	if s.Complete() {
+		b, err := json.Marshal(s)
+		if err != nil {
+			return Summary{}, fmt.Errorf("encoding summary: %w", err)
+		}
+		if err := w.q.FinishQuery(ctx, w.id, b); err != nil {
+			return Summary{}, fmt.Errorf("recording the plan: %w", err)
+		}
 	}
 	w.report("offer", 0)
 	return s, empty
@@ -138,6 +140,9 @@ func (w *work) summary(ctx context.Context, spec []byte, resumed bool) (Summary,
 		ByProgram: tallies(ps.ByProgram), ByType: tallies(ps.ByType), LeftOut: tallies(ps.Omitted),
 		ParkedUntil: []ParkedUntil{}, Observations: ps.Observations, Rows: ps.Rows, Duplicates: ps.Duplicates, Known: ps.Known,
 		Requests: ps.Requests, ElapsedMS: ps.Elapsed.Milliseconds(), FailedChunks: []FailedChunk{},
+	}
+	for _, t := range ps.Omitted {
+		s.Rows += t.Rows
 	}
 	for _, t := range ps.ByState {
 		switch queue.State(t.Key) {

@@ -266,7 +266,7 @@ func TestSamples(t *testing.T) {
 		if r := check(t, fits.New(), b, 0); r.Err != nil || r.HDUs != w.hdus || r.Sum != w.sum || r.SumErr != nil {
 			t.Errorf("%s: %+v, want %+v", name, r, w)
 		}
-		for cut := 1; cut < len(b); cut += 37 {
+		for cut := 1; cut < len(b); cut += 211 {
 			if r := check(t, fits.New(), b[:cut], 0); cut%2880 != 0 && r.Err == nil {
 				t.Errorf("%s cut to %d bytes is taken for whole", name, cut)
 			}
@@ -280,7 +280,7 @@ func TestSumsFindEveryFlippedBit(t *testing.T) {
 	if r := check(t, fits.New(), whole, 0); r.Sum != fits.SumOK {
 		t.Fatalf("Sum = %q, %v; want ok", r.Sum, r.SumErr)
 	}
-	for i := 0; i < len(whole); i += 13 {
+	for i := 0; i < len(whole); i += 37 {
 		// A flip in the name of a checksum card removes the card, and with it what it protects.
 		if card := whole[i/80*80:]; i%80 < 8 && (bytes.HasPrefix(card, []byte("CHECKSUM")) || bytes.HasPrefix(card, []byte("DATASUM "))) {
 			continue

@@ -35,7 +35,7 @@ type SyntheticConfig struct {
 const (
 	synthBase     = 200_000_000 // first obsid
 	groupSize     = 5           // four exposures and one level 3 observation
-	exposures     = 4
+	exposures     = 4 // of a group; as a member number, the level 3 observation
 	guideStars    = 47 // files of one visit; with it 70 % of the rows are guide-star files
 	firstProgram  = 10_001
 	maxPerProgram = 999 * groupSize
@@ -112,13 +112,13 @@ func (v visit) time() time.Time {
 }
 
 func (v visit) exposure(i int) string {
-	return fmt.Sprintf("jw%05d%03d001_02101_%05d", v.program, v.obs, i+1)
+	return "jw" + pad(v.program, 5) + pad(v.obs, 3) + "001_02101_" + pad(i+1, 5)
 }
 
 func (v visit) exposureID(i int) string { return v.exposure(i) + "_" + v.inst.detector }
 
 func (v visit) level3ID() string {
-	return fmt.Sprintf("jw%05d-o%03d_t001_%s", v.program, v.obs, v.inst.level3)
+	return "jw" + pad(v.program, 5) + "-o" + pad(v.obs, 3) + "_t001_" + v.inst.level3
 }
 
 // Observations yields four exposures and their level 3 observation for each visit, then the planned ones.
@@ -187,12 +187,8 @@ func (s *synthetic) Products(obsid int64) iter.Seq[Product] {
 			return
 		}
 		v, member := s.visit(int(i/groupSize)), int(i%groupSize)
-		s.each(v, func(owner int, f File) bool {
-			shared := owner == 0 && f.FileSet == ""
-			if member != exposures && owner != member && !shared {
-				return true
-			}
-			return yield(Product{File: s.dated(v, f), Obsid: synthBase + int64(v.index*groupSize+owner), Parent: obsid})
+		s.each(v, member, func(owner int, f File) bool {
+			return yield(Product{File: f, Obsid: synthBase + int64(v.index*groupSize+owner), Parent: obsid})
 		})
 	}
 }
@@ -202,8 +198,8 @@ func (s *synthetic) Files() iter.Seq[File] {
 	return func(yield func(File) bool) {
 		for g := range s.groups {
 			v, more := s.visit(g), true
-			s.each(v, func(_ int, f File) bool {
-				more = yield(s.dated(v, f))
+			s.each(v, allMembers, func(_ int, f File) bool {
+				more = yield(f)
 				return more
 			})
 			if !more {
@@ -227,11 +223,11 @@ func (s *synthetic) File(uri string, version int) (File, bool) {
 	}
 	v := s.visit(g)
 	var found File
-	s.each(v, func(_ int, f File) bool {
+	s.each(v, allMembers, func(_ int, f File) bool {
 		if f.URI != uri {
 			return true
 		}
-		found = s.dated(v, f)
+		found = f
 		return false
 	})
 	if found.URI == "" {
@@ -241,22 +237,6 @@ func (s *synthetic) File(uri string, version int) (File, bool) {
 		found = evolve(found, version)
 	}
 	return found, true
-}
-
-// dated fills what all files of a visit share.
-func (s *synthetic) dated(v visit, f File) File {
-	f.ReleaseAt = s.release(v)
-	f.ObservedAt = v.time()
-	f.IngestedAt = v.time().AddDate(0, 0, 1)
-	f.Version = 1
-	f.FileSetID = int64(v.index)
-	if f.FileSet == "" {
-		f.FileSet = v.exposure(0)
-	}
-	if f.Product != "" {
-		f.SDPVer, f.CalVer, f.CRDSCtx = "2025_3a", "1.19.1", "jwst_1413.pmap"
-	}
-	return f
 }
 
 // observationsOf yields the observations of some programmes only.
@@ -282,8 +262,8 @@ func (s *synthetic) filesOf(programs []string) iter.Seq[File] {
 	return func(yield func(File) bool) {
 		for g := range s.groupsOf(programs) {
 			v, more := s.visit(g), true
-			s.each(v, func(_ int, f File) bool {
-				more = yield(s.dated(v, f))
+			s.each(v, allMembers, func(_ int, f File) bool {
+				more = yield(f)
 				return more
 			})
 			if !more {
