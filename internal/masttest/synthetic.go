@@ -35,8 +35,8 @@ type SyntheticConfig struct {
 const (
 	synthBase     = 200_000_000 // first obsid
 	groupSize     = 5           // four exposures and one level 3 observation
-	exposures     = 4 // of a group; as a member number, the level 3 observation
-	guideStars    = 47 // files of one visit; with it 70 % of the rows are guide-star files
+	exposures     = 4           // of a group; as a member number, the level 3 observation
+	guideStars    = 47          // files of one visit; with it 70 % of the rows are guide-star files
 	firstProgram  = 10_001
 	maxPerProgram = 999 * groupSize
 )
