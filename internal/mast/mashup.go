@@ -176,11 +176,10 @@ func (c *Client) exchange(
 		return e
 	}
 	defer func() { discard(resp.Body) }()
+	// The media type is not looked at: the archive sends JSON as text/html. The first byte tells a page.
 	switch coding := encoded(resp.Header); {
 	case coding != "":
 		err = fmt.Errorf("%w: %q", ErrEncoding, Printable(coding, 40))
-	case isHTML(mediaType(resp.Header)):
-		err = fmt.Errorf("%w instead of JSON", ErrHTML)
 	default:
 		err = take(resp.Body)
 	}
