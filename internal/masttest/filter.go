@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // wireFilter is one entry of params.filters.
@@ -91,9 +92,11 @@ func (f *filter) match(v any) bool {
 	if !ok {
 		return false
 	}
-	for _, d := range f.dates {
-		if s >= d[0] && s <= d[1] {
-			return true
+	if _, date := v.(time.Time); date {
+		for _, d := range f.dates {
+			if s >= d[0] && s <= d[1] {
+				return true
+			}
 		}
 	}
 	if slices.Contains(f.values, s) || f.freeText && like(f.pattern, s) {
