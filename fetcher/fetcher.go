@@ -30,6 +30,7 @@ type Fetcher struct {
 
 	host     *hostGate
 	disk     *diskGate
+	dirs     *dirMaker
 	auth     *authority
 	trust    *trustee
 	slots    chan struct{} // one a transfer
@@ -50,6 +51,7 @@ func New(cfg Config) (*Fetcher, error) {
 		return nil, err
 	}
 	f := &Fetcher{cfg: cfg, root: cfg.Root, boot: cfg.Queue.Owner().BootID,
+		dirs:     &dirMaker{root: cfg.Root, sure: map[string]bool{}},
 		auth:     &authority{archive: cfg.Archive},
 		slots:    make(chan struct{}, cfg.Jobs),
 		ended:    make(chan struct{}, 1),

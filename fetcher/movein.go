@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync"
 
 	"jwstbulk/internal/durable"
 	"jwstbulk/queue"
@@ -41,10 +42,45 @@ func checkFinal(root *os.Root, name string) (exists bool, err error) {
 	return true, nil
 }
 
+// maxDirs is how many directories a dirMaker remembers; files come in the plan's order, so few are needed at a time.
+const maxDirs = 4096
+
+// dirMaker makes directories for final names and makes sure of their entries: each one's parent is flushed once a run, also
+// of those found there, for whoever made them may have been killed before he did. Safe for use by several goroutines: none
+// returns before the directory is durable, whoever makes it.
+type dirMaker struct {
+	root *os.Root
+
+	mu   sync.Mutex // guards sure, and lets one make directories at a time
+	sure map[string]bool
+}
+
+func (d *dirMaker) ensure(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sure[dir] {
+		return nil
+	}
+	if err := d.root.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("making directory %q: %w", dir, err)
+	}
+	if len(d.sure) >= maxDirs {
+		clear(d.sure)
+	}
+	for ; dir != "." && !d.sure[dir]; dir = path.Dir(dir) {
+		if err := durable.SyncDir(d.root, path.Dir(dir)); err != nil {
+			return err
+		}
+		d.sure[dir] = true
+	}
+	return nil
+}
+
 // moveIn gives the sealed part its final name and makes that durable. A file that stands there already is left alone if it
 // has the same bytes, else it is moved to the replaced directory first.
-func moveIn(root *os.Root, partName, final string, sum []byte) error {
-	if err := mkdirAll(root, path.Dir(final)); err != nil {
+func (f *Fetcher) moveIn(partName, final string, sum []byte) error {
+	root := f.root
+	if err := f.dirs.ensure(path.Dir(final)); err != nil {
 		return err
 	}
 	exists, err := checkFinal(root, final)
@@ -59,7 +95,7 @@ func moveIn(root *os.Root, partName, final string, sum []byte) error {
 			return err
 		}
 	}
-	if err := durable.Rename(root, partName, final); err != nil {
+	if err := durable.RenameNew(root, partName, final); err != nil {
 		return fmt.Errorf("moving into place: %w", err)
 	}
 	return nil
@@ -90,7 +126,7 @@ func moveAway(root *os.Root, name string) error {
 		if err := mkdirAll(root, path.Dir(to)); err != nil {
 			return err
 		}
-		if err := durable.Rename(root, name, to); err != nil {
+		if err := durable.RenameNew(root, name, to); err != nil {
 			return fmt.Errorf("moving %q away: %w", name, err)
 		}
 		return nil

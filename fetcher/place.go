@@ -110,7 +110,7 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 		return asQueueError(err)
 	}
 	a.say(learned, j)
-	if err := moveIn(a.root, a.part.name, a.job.Path, b.sha256); err != nil {
+	if err := a.moveIn(a.part.name, a.job.Path, b.sha256); err != nil {
 		return a.takeBack(ctx, err)
 	}
 	a.part = nil

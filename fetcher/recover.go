@@ -40,7 +40,7 @@ func (f *Fetcher) settlePlacing(ctx context.Context, file *queue.File) error {
 	case f.holds(file.Path, file.SHA256):
 		to = queue.Done
 	case file.Part.Token != "" && f.holds(partPath(file.URI, file.Part.Token), file.SHA256):
-		err := moveIn(f.root, partPath(file.URI, file.Part.Token), file.Path, file.SHA256)
+		err := f.moveIn(partPath(file.URI, file.Part.Token), file.Path, file.SHA256)
 		var failure *failError
 		if errors.As(err, &failure) {
 			left = file.Part // something stands in the way; the next attempt says so
