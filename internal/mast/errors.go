@@ -152,9 +152,14 @@ func networkError(ctx context.Context, err error) error {
 	if isCertificate(err) {
 		return fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
-	var nerr net.Error
-	var oerr *net.OpError
-	if errors.As(err, &nerr) && nerr.Timeout() && !(errors.As(err, &oerr) && oerr.Op == "dial") {
+	return err
+}
+
+// lateError marks time-outs of a file's connection and headers as ErrTimeout. Metadata requests have no such time-outs:
+// they are bounded as a whole, and a connection that timed out is one that broke.
+func lateError(err error) error {
+	var late net.Error
+	if errors.As(err, &late) && late.Timeout() && !errors.Is(err, ErrTimeout) && err != context.DeadlineExceeded {
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
 	}
 	return err

@@ -18,7 +18,6 @@ const maxPages = 10_000
 // invoke asks a service of the query interface and follows its polls and pages to the end. The reply is complete, on
 // disk, and of checked syntax when it returns; all errors are *Error or unwrap to one.
 func (c *Client) invoke(ctx context.Context, service string, params any) (*Reply, error) {
-	start := time.Now()
 	sp, err := newSpool(c.cfg.Spool)
 	if err != nil {
 		return nil, &Error{Op: service, Err: err}
@@ -28,7 +27,6 @@ func (c *Client) invoke(ctx context.Context, service string, params any) (*Reply
 		_ = sp.close() // unlinked already; the query's error is the one to report
 		return nil, err
 	}
-	r.elapsed = time.Since(start)
 	return r, nil
 }
 
@@ -72,6 +70,8 @@ func (c *Client) page(ctx context.Context, r *Reply, form []byte) (*page, error)
 	err := c.poll(ctx, r.op, func(ctx context.Context) (status, msg string, err error) {
 		p = nil
 		r.requests++
+		start := time.Now()
+		defer func() { r.elapsed += time.Since(start) }()
 		err = c.exchange(ctx, r.op, c.formRequest("/api/v0/invoke", form), func(body io.Reader) error {
 			in := r.spool.intake(body, c.cfg.MaxReply)
 			got, err := scanPage(in)

@@ -93,7 +93,7 @@ func (o *opener) open(ctx context.Context, u *url.URL, a attempt) (*Body, error)
 		visited[u.String()] = true
 		resp, err := o.send(ctx, u, a, hop > 0)
 		if err != nil {
-			return nil, &Error{Op: a.op, URL: redactURL(u), Err: err}
+			return nil, &Error{Op: a.op, URL: redactURL(u), Err: lateError(err)}
 		}
 		if !isRedirect(resp) {
 			return o.judge(resp, u, a)
@@ -111,7 +111,7 @@ func (o *opener) open(ctx context.Context, u *url.URL, a attempt) (*Body, error)
 }
 
 func (o *opener) send(ctx context.Context, u *url.URL, a attempt, redirected bool) (*http.Response, error) {
-	if redirected && !strings.EqualFold(u.Hostname(), o.hosts.base) {
+	if redirected && !o.hosts.chosen(u) {
 		at := originOf(u)
 		ctx = guarded(ctx, at.host+":"+at.port)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -105,9 +106,15 @@ type hostRule struct {
 // buckets are the host names under which the public copy of JWST data is served.
 var buckets = [...]string{"stpubdata.s3.amazonaws.com", "stpubdata.s3.us-east-1.amazonaws.com"}
 
+// chosen reports whether the user named the host of u: such a host may well be in the local network.
+func (h hostRule) chosen(u *url.URL) bool {
+	named := func(host string) bool { return strings.EqualFold(host, u.Hostname()) }
+	return named(h.base) || slices.ContainsFunc(h.extra, named)
+}
+
 func (h hostRule) allows(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())
-	if host == h.base || strings.HasSuffix(host, ".stsci.edu") {
+	if h.chosen(u) || strings.HasSuffix(host, ".stsci.edu") {
 		return true
 	}
 	for _, bucket := range buckets {
@@ -117,11 +124,6 @@ func (h hostRule) allows(u *url.URL) bool {
 	}
 	if host == "s3.amazonaws.com" || host == "s3.us-east-1.amazonaws.com" {
 		return strings.HasPrefix(u.Path, "/stpubdata/")
-	}
-	for _, extra := range h.extra {
-		if host == strings.ToLower(extra) {
-			return true
-		}
 	}
 	return false
 }

@@ -27,7 +27,7 @@ func (r *Reply) Requests() int { return r.requests }
 // Bytes returns the size of the reply.
 func (r *Reply) Bytes() int64 { return r.spool.size }
 
-// Elapsed returns how long the archive took for the reply, from the first request to the last byte.
+// Elapsed returns how long the archive took over the requests, without the waits between them.
 func (r *Reply) Elapsed() time.Duration { return r.elapsed }
 
 // Close frees the temporary file. Iterators fail afterwards.
@@ -66,8 +66,9 @@ func (r *Reply) walk(resolve func(string) int, row func([]cell) bool) error {
 // finish completes it.
 func records[T any](r *Reply, fresh T, resolve func(string) int, set func(*T, *cell), finish func(*T)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		var record T // one for all rows, for it is on the heap: set is not known here
 		err := r.walk(resolve, func(cells []cell) bool {
-			record := fresh
+			record = fresh
 			for i := range cells {
 				if c := &cells[i]; c.column >= 0 && c.kind != isNull {
 					set(&record, c)

@@ -58,8 +58,9 @@ var (
 	errGarbled = fmt.Errorf("%w: spooled row is garbled", ErrProtocol)
 )
 
-func newRowReader(src io.Reader, p *page, resolve func(string) int) *rowReader {
-	r := &rowReader{src: src, buf: make([]byte, 0, rowBuffer), left: p.rows, names: p.names(), resolve: resolve}
+func newRowReader(src *io.SectionReader, p *page, resolve func(string) int) *rowReader {
+	size := int(min(src.Size(), rowBuffer)) // of a short reply all of it
+	r := &rowReader{src: src, buf: make([]byte, 0, size), left: p.rows, names: p.names(), resolve: resolve}
 	for _, name := range r.names {
 		r.known = append(r.known, key{raw: []byte(name), column: resolve(name)})
 	}

@@ -102,7 +102,8 @@ func (c *Client) FileKeywords(ctx context.Context, uri string) (KeywordRow, erro
 	if err := c.getJSON(ctx, op, "/viz/api/v0.1/keywords/search", "uri="+url.QueryEscape(uri), &raw); err != nil {
 		return KeywordRow{}, err
 	}
-	rows := newRowReader(bytes.NewReader(append(raw, ',')), &page{rows: 1}, keywordColumn)
+	text := append(raw, ',') // as in an array
+	rows := newRowReader(io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text))), &page{rows: 1}, keywordColumn)
 	cells, err := rows.next()
 	if err != nil {
 		return KeywordRow{}, &Error{Op: op, Err: fmt.Errorf("%w: reply is no JSON object", ErrProtocol)}
