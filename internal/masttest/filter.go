@@ -114,6 +114,11 @@ func (f *filter) match(v any) bool {
 	return false
 }
 
+// unknownColumn is an error in the words of the archive's database.
+type unknownColumn string
+
+func (c unknownColumn) Error() string { return "Invalid column name '" + string(c) + "'." }
+
 // bound is a filter with the column it looks at.
 type bound[T any] struct {
 	filter
@@ -126,7 +131,7 @@ func bind[T any](filters []filter, cols []column[T]) ([]bound[T], error) {
 	for _, f := range filters {
 		i := slices.IndexFunc(cols, func(c column[T]) bool { return strings.EqualFold(c.name, f.param) })
 		if i < 0 {
-			return nil, fmt.Errorf("Invalid column name '%s'.", f.param) //nolint:staticcheck // a recorded message's form
+			return nil, unknownColumn(f.param)
 		}
 		out = append(out, bound[T]{f, cols[i].get})
 	}
@@ -155,7 +160,7 @@ func choose[T any](spec string, cols []column[T]) (chosen []column[T], count boo
 		name = strings.TrimPrefix(strings.TrimSpace(name), "c.")
 		i := slices.IndexFunc(cols, func(c column[T]) bool { return strings.EqualFold(c.name, name) })
 		if i < 0 {
-			return nil, false, fmt.Errorf("Invalid column name '%s'.", name) //nolint:staticcheck // a recorded message's form
+			return nil, false, unknownColumn(name)
 		}
 		chosen = append(chosen, cols[i])
 	}

@@ -10,7 +10,8 @@ import (
 
 const fitsBlock = 2880
 
-// cards collects FITS header cards (FITS Standard 4.0, section 4).
+// cards collects FITS header cards (FITS Standard 4.0, section 4). It is not the product's own writer on purpose: a mistake
+// shared by the simulator and the checker would show in no test.
 type cards struct{ b bytes.Buffer }
 
 func (c *cards) raw(key, value, comment string) {
@@ -25,7 +26,12 @@ func (c *cards) raw(key, value, comment string) {
 }
 
 func (c *cards) str(key, value, comment string) {
-	c.raw(key, "'"+fmt.Sprintf("%-8s", strings.ReplaceAll(value, "'", "''"))+"'", comment)
+	value = strings.ReplaceAll(value, "'", "''")
+	const longest = 80 - 10 - 2 // a card less its keyword, "= " and the quotes
+	if len(value) > longest {
+		value = strings.TrimRight(value[:longest], "'")
+	}
+	c.raw(key, "'"+fmt.Sprintf("%-8s", value)+"'", comment)
 }
 
 func (c *cards) num(key string, value int64, comment string) {
