@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type Client struct {
 	idle  []func()
 
 	firstRetry time.Duration
+	answered   atomic.Bool // some reply came
 
 	mu       sync.Mutex // guards resumeAt
 	resumeAt time.Time  // no metadata request before

@@ -39,7 +39,8 @@ type Config struct {
 	Timeout time.Duration
 	// HeaderTimeout bounds the wait for the headers of a file; 0 means 60 s.
 	HeaderTimeout time.Duration
-	// RetryFor bounds the time spent retrying one metadata request after temporary errors; 0 means 2 min.
+	// RetryFor bounds the time spent retrying one metadata request after temporary errors; 0 means 2 min. Until the
+	// archive has answered once it is 20 s at most.
 	RetryFor time.Duration
 	// PollEvery is the least time between two polls of a running query; 0 means 1 s. The archive itself holds a poll
 	// for some 20 s.

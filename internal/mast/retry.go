@@ -14,6 +14,8 @@ import (
 const (
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
+	// startGrace is how long an archive that never answered this Client is tried: whoever has just started wants to know.
+	startGrace = 20 * time.Second
 	// maxRetries counts replies that were bad, not connections that could not be made: a query that makes the archive
 	// break off is broken off again, and the caller should rather ask for less.
 	maxRetries = 3
@@ -67,12 +69,19 @@ func unreachable(err error) bool {
 // retry makes one metadata request, again after temporary errors. Each attempt takes its turn among the client's metadata
 // requests. attempt returns nil or an *Error.
 func (c *Client) retry(ctx context.Context, op string, attempt func() error) error {
-	p := newPatience(c.firstRetry, c.cfg.RetryFor)
+	limit := c.cfg.RetryFor
+	if !c.answered.Load() {
+		limit = min(limit, startGrace)
+	}
+	p := newPatience(c.firstRetry, limit)
 	err := backoff.RetryNotify(func() error {
 		p.last = nil
 		err := c.inTurn(ctx, attempt)
 		if err != nil && !errors.As(err, &p.last) {
 			p.last = &Error{Err: err}
+		}
+		if err == nil || p.last.Status != 0 {
+			c.answered.Store(true)
 		}
 		if err == nil {
 			return nil
