@@ -41,11 +41,12 @@ const (
 
 // script is a body put together from the faults that are due.
 type script struct {
-	frame framing
-	end   ending
-	limit int64         // bytes to send before end; -1 means all
-	drip  time.Duration // pause between single bytes after dripAt; 0 means none
-	after int64         // where the drip begins
+	frame  framing
+	end    ending
+	limit  int64         // bytes to send before end; -1 means all
+	drip   time.Duration // pause between single bytes after dripAt; 0 means none
+	after  int64         // where the drip begins
+	length string        // Content-Length to send, "two" for two; "" means the true one
 }
 
 // send sends a good body through net/http and any other one by hand.
@@ -86,6 +87,8 @@ func scriptOf(due []Fault) script {
 			}
 		case DoTwoLengths:
 			sc.frame = byBoth
+		case DoContentLength:
+			sc.length = x.Value
 		case DoStall:
 			sc.end, sc.limit = endStall, x.After
 		case DoDrip:
@@ -132,7 +135,7 @@ func (b *body) raw(sc script) {
 	defer stop()
 	b.c.w.note(b.status)
 	w := bufio.NewWriterSize(conn, 64<<10)
-	b.head(w, sc.frame)
+	b.head(w, sc)
 	if b.pour(w, sc) != nil || w.Flush() != nil {
 		return
 	}
@@ -159,14 +162,21 @@ func afterDone(c *call, conn net.Conn) (stop func()) {
 	return func() { close(over) }
 }
 
-func (b *body) head(w *bufio.Writer, frame framing) {
+func (b *body) head(w *bufio.Writer, sc script) {
 	h := b.c.w.Header().Clone()
 	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	h.Set("Connection", "close")
-	if frame == byLength || frame == byBoth {
+	if sc.frame == byLength || sc.frame == byBoth {
 		h.Set("Content-Length", strconv.FormatInt(b.to-b.from, 10))
 	}
-	if frame == byChunks || frame == byBoth {
+	switch sc.length {
+	case "":
+	case "two":
+		h.Add("Content-Length", strconv.FormatInt(b.to-b.from+1, 10))
+	default:
+		h.Set("Content-Length", sc.length)
+	}
+	if sc.frame == byChunks || sc.frame == byBoth {
 		h.Set("Transfer-Encoding", "chunked")
 	}
 	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\n", b.status, http.StatusText(b.status)) // an error shows at Flush

@@ -213,7 +213,7 @@ func TestMetadataOnly(t *testing.T) {
 
 func TestOldVersionsUntilReprocessed(t *testing.T) {
 	t.Parallel()
-	cat, err := masttest.Recorded(masttest.RecordedConfig{Old: true})
+	cat, err := masttest.Recorded(masttest.RecordedConfig{Old: true, Programs: []string{"7126"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func TestFITSIsWholeAtEverySize(t *testing.T) {
 	for blocks := int64(1); blocks <= 40; blocks++ {
 		files = append(files, masttest.File{Name: fmt.Sprintf("jw01234001001_02101_%05d_nrcb1_cal.fits", blocks), Size: blocks * 2880})
 	}
-	files = append(files, masttest.File{Name: "jw01234-o001_t001_miri_f770w_i2d.fits", Size: 5000 * 2880},
+	files = append(files, masttest.File{Name: "jw01234-o001_t001_miri_f770w_i2d.fits", Size: 700 * 2880},
 		masttest.File{Name: "jw01234001001_gs-acq1_2023001120000_" + strings.Repeat("x", 60) + "_uncal.fits"})
 	s := archiveOf(t, files...)
 	for f := range s.Files(nil) {
@@ -123,7 +123,7 @@ func TestContentAtAnyOffset(t *testing.T) {
 	for _, n := range names {
 		r, _ := s.Content(base + n)
 		whole := bytesOf(t, s, base+n)
-		for range 300 {
+		for range 100 {
 			a := rand.Int64N(int64(len(whole)))
 			p := make([]byte, rand.IntN(9000))
 			got, err := r.ReadAt(p, a)

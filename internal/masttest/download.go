@@ -217,6 +217,8 @@ func (c *call) headerFaults(f File, from, to int64, status int, due []Fault) {
 			if k, v, ok := strings.Cut(x.Value, ":"); ok {
 				h.Add(k, strings.TrimSpace(v))
 			}
+		case DoHugeHeader:
+			h.Set("X-Padding", strings.Repeat("x", int(x.After)))
 		case DoContentRange:
 			if status == http.StatusPartialContent {
 				setContentRange(h, x.Value, from, to, f.Size)

@@ -45,6 +45,8 @@ const (
 	DoNoValidators  Do = "novalidators"  // neither ETag nor Last-Modified
 	DoDisposition   Do = "disposition"   // Content-Disposition: Value
 	DoHeader        Do = "header"        // one more header, Value is "Name: value"
+	DoHugeHeader    Do = "hugeheader"    // one more header with a value of After bytes
+	DoContentLength Do = "contentlength" // Content-Length replaced by Value; "two" sends two that differ
 
 	DoChecksum Do = "checksum" // metadata lists: first 32 hex digits of Value "sha1" or "sha256", "stale" of the older version, "none", or a literal
 	DoSize     Do = "size"     // metadata lists: Value "null", "+N", "-N" or a number
@@ -73,7 +75,7 @@ type Fault struct {
 var allDo = []Do{DoStatus, DoMissing, DoDenied, DoHTML, DoRedirect, DoSlowHeaders, DoHang, DoResetAtStart, DoUnsatisfied,
 	DoReset, DoCut, DoChunkCut, DoChunked, DoNoLength, DoTwoLengths, DoStall, DoDrip, DoBitFlip, DoGzip, DoIgnoreRange,
 	DoIgnoreIfRange, DoOverlap, DoContentRange, DoMultipart, DoReprocess, DoWeakETag, DoNoValidators, DoDisposition,
-	DoHeader, DoChecksum, DoSize}
+	DoHeader, DoHugeHeader, DoContentLength, DoChecksum, DoSize}
 
 func (f Fault) validate() error {
 	if !slices.Contains(allDo, f.Do) {

@@ -149,6 +149,9 @@ func TestFaultsOfBodies(t *testing.T) {
 				t.Error("no error")
 			}
 		}},
+		{"two content lengths", masttest.Fault{Do: masttest.DoContentLength, Value: "two"}, refused},
+		{"bad content length", masttest.Fault{Do: masttest.DoContentLength, Value: "12x"}, refused},
+		{"huge header", masttest.Fault{Do: masttest.DoHugeHeader, After: 11 << 20}, refused},
 		{"missing", masttest.Fault{Do: masttest.DoMissing}, status(404)},
 		{"denied", masttest.Fault{Do: masttest.DoDenied}, status(401)},
 	}
@@ -164,6 +167,14 @@ func TestFaultsOfBodies(t *testing.T) {
 			}
 			whole(t, ask(t, "GET", s.URL+fileURL+oneURI), want) // one request only was to suffer
 		})
+	}
+}
+
+// refused checks that Go's client does not take the reply at all.
+func refused(t *testing.T, r reply, _ []byte) {
+	t.Helper()
+	if r.err == nil || r.Response != nil {
+		t.Errorf("the reply was taken: %v", r.Header)
 	}
 }
 

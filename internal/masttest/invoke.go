@@ -166,7 +166,7 @@ func (c *call) reply(m *mashup, g grid) {
 			shape = ShapeExtJS
 		}
 	}
-	c.w.Header().Set("Content-Type", "text/html; charset=utf-8") // as recorded clients see it: never trust it
+	c.w.Header().Set("Content-Type", "application/json")
 	w := bufio.NewWriterSize(c.w, 128<<10)
 	switch shape {
 	case ShapeTables:

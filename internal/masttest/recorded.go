@@ -48,8 +48,8 @@ func Recorded(cfg RecordedConfig) (Catalog, error) {
 	}
 	t := newTable()
 	keep := setOf(cfg.Programs)
-	err = eachRow(z, func(row map[string]string) error {
-		if keep != nil && !keep[row["program"]] {
+	err = eachRow(z, func(row record) error {
+		if keep != nil && !keep[row("program")] {
 			return nil
 		}
 		f, err := recordedFile(row)
@@ -84,12 +84,20 @@ func setOf(list []string) map[string]bool {
 	return m
 }
 
-// eachRow reads a CSV table with a head line.
-func eachRow(r io.Reader, f func(map[string]string) error) error {
+// record is one row of a table: its cells by column name.
+type record func(column string) string
+
+// eachRow reads a CSV table with a head line. A row is valid until f returns.
+func eachRow(r io.Reader, f func(row record) error) error {
 	in := csv.NewReader(r)
-	head, err := in.Read()
+	in.ReuseRecord = true
+	names, err := in.Read()
 	if err != nil {
 		return err
+	}
+	head := make(map[string]int, len(names))
+	for i, k := range names {
+		head[k] = i
 	}
 	for {
 		rec, err := in.Read()
@@ -99,35 +107,37 @@ func eachRow(r io.Reader, f func(map[string]string) error) error {
 		if err != nil {
 			return err
 		}
-		row := make(map[string]string, len(head))
-		for i, k := range head {
-			row[k] = rec[i]
+		cell := func(column string) string {
+			if i, ok := head[column]; ok {
+				return rec[i]
+			}
+			return ""
 		}
-		if err := f(row); err != nil {
+		if err := f(cell); err != nil {
 			return err
 		}
 	}
 }
 
-func recordedFile(row map[string]string) (File, error) {
+func recordedFile(row record) (File, error) {
 	var bad error
 	num := func(k string) int64 {
-		n, err := strconv.ParseInt(row[k], 10, 64)
+		n, err := strconv.ParseInt(row(k), 10, 64)
 		bad = errors.Join(bad, err)
 		return n
 	}
 	mjd := func(k string) time.Time {
-		d, err := strconv.ParseFloat(row[k], 64)
+		d, err := strconv.ParseFloat(row(k), 64)
 		bad = errors.Join(bad, err)
 		return fromMJD(d)
 	}
 	size := num("fileSize")
-	f := File{URI: row["uri"], Name: row["filename"], Size: size, Instrument: row["instrume"], Detector: row["detector"],
-		Product: row["productLevel"], ExpType: row["exp_type"], Program: row["program"], FileSet: row["fileSetName"],
+	f := File{URI: row("uri"), Name: row("filename"), Size: size, Instrument: row("instrume"), Detector: row("detector"),
+		Product: row("productLevel"), ExpType: row("exp_type"), Program: row("program"), FileSet: row("fileSetName"),
 		ReleaseAt: mjd("publicReleaseDate_mjd"), IngestedAt: mjd("ingestCompletionDate_mjd"), ObservedAt: mjd("date_obs_mjd"),
-		CalVer: row["cal_ver"], CRDSCtx: row["crds_ctx"], SDPVer: row["sdp_ver"], Stale: row["isStale"] == "True",
+		CalVer: row("cal_ver"), CRDSCtx: row("crds_ctx"), SDPVer: row("sdp_ver"), Stale: row("isStale") == "True",
 		ArchiveID: num("ArchiveFileID"), FileSetID: num("FileSetId"), FileTypeID: num("FileTypeID"),
-		recorded: row["checksum"], size: size}
+		recorded: row("checksum"), size: size}
 	if bad != nil {
 		return File{}, fmt.Errorf("row of %q: %w", f.Name, bad)
 	}
@@ -177,7 +187,7 @@ func Programme2733() (Catalog, error) {
 		return nil, fmt.Errorf("masttest: reading programme 2733: %w", err)
 	}
 	next := int64(87_602_300)
-	err := eachRow(bytes.NewReader(programmeObservations), func(row map[string]string) error {
+	err := eachRow(bytes.NewReader(programmeObservations), func(row record) error {
 		o, err := programmeObservation(row, next)
 		if err != nil {
 			return err
@@ -198,14 +208,14 @@ func Programme2733() (Catalog, error) {
 	return t, nil
 }
 
-func (t *table) programmeFile(row map[string]string) error {
-	obsid, err1 := strconv.ParseInt(row["obsID"], 10, 64)
-	size, err2 := strconv.ParseInt(row["size"], 10, 64)
-	level, err3 := strconv.Atoi(row["calib_level"])
+func (t *table) programmeFile(row record) error {
+	obsid, err1 := strconv.ParseInt(row("obsID"), 10, 64)
+	size, err2 := strconv.ParseInt(row("size"), 10, 64)
+	level, err3 := strconv.Atoi(row("calib_level"))
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	f := describe(File{Name: row["productFilename"], Size: size, Level: level, Program: "2733", Filters: "F1130W",
+	f := describe(File{Name: row("productFilename"), Size: size, Level: level, Program: "2733", Filters: "F1130W",
 		CalVer: "1.8.2", CRDSCtx: "jwst_1017.pmap", SDPVer: "2022_4a", ExpType: "MIR_IMAGE",
 		ObservedAt: time.Date(2022, 6, 12, 13, 0, 0, 0, time.UTC), ReleaseAt: time.Date(2022, 7, 13, 0, 0, 0, 0, time.UTC)})
 	t.addFile(f)
@@ -214,8 +224,8 @@ func (t *table) programmeFile(row map[string]string) error {
 	return nil
 }
 
-func programmeObservation(row map[string]string, obsid int64) (Observation, error) {
-	level, err := strconv.Atoi(row["calib_level"])
+func programmeObservation(row record, obsid int64) (Observation, error) {
+	level, err := strconv.Atoi(row("calib_level"))
 	if err != nil {
 		return Observation{}, err
 	}
@@ -225,10 +235,10 @@ func programmeObservation(row map[string]string, obsid int64) (Observation, erro
 		}
 		return s
 	}
-	o := Observation{Obsid: obsid, ObjID: obsid + 70_000_000, ObsID: row["obs_id"], Level: level,
-		DataType: row["dataproduct_type"], Filters: blank(row["filters"]), Target: row["target_name"], RA: 151.757, Dec: -40.4364,
+	o := Observation{Obsid: obsid, ObjID: obsid + 70_000_000, ObsID: row("obs_id"), Level: level,
+		DataType: row("dataproduct_type"), Filters: blank(row("filters")), Target: row("target_name"), RA: 151.757, Dec: -40.4364,
 		TMin: 59742.5, TMax: 59742.6, ExpTime: 2708.4, ReleaseAt: time.Date(2022, 7, 13, 0, 0, 0, 0, time.UTC), Program: "2733",
-		PI: blank(row["proposal_pi"]), Title: "JWST Early Release Observations", Collection: row["obs_collection"]}
+		PI: blank(row("proposal_pi")), Title: "JWST Early Release Observations", Collection: row("obs_collection")}
 	switch {
 	case strings.Contains(o.ObsID, "_miri"):
 		o.Instrument = "MIRI/IMAGE"
