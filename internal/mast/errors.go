@@ -31,7 +31,7 @@ var (
 	ErrTooLarge = errors.New("reply is too large")
 	// ErrEncoding is returned by Open for a body in a content coding that was not asked for.
 	ErrEncoding = errors.New("body has a content coding that was not asked for")
-	// ErrHTML is returned for a web page where a file or JSON was asked for.
+	// ErrHTML is returned for a web page where a FITS file, an image or JSON was asked for.
 	ErrHTML = errors.New("got a web page")
 	// ErrRedirect is returned for redirects that are not followed: too many, to a host not allowed, from https to http.
 	ErrRedirect = errors.New("redirect refused")

@@ -147,10 +147,15 @@ func mediaType(h http.Header) string {
 
 func isHTML(media string) bool { return media == "text/html" || media == "application/xhtml+xml" }
 
-// isPage reports whether a file of this name may be a web page.
-func isPage(name string) bool {
-	ext := strings.ToLower(path.Ext(name))
-	return ext == ".html" || ext == ".htm"
+// binary reports whether a file of this name is of a kind that no server takes for a web page. Text files are: the archive
+// is known to send JSON as text/html, and what they hold is for the reader of the body to judge.
+func binary(name string) bool {
+	name = strings.TrimSuffix(strings.ToLower(name), ".gz")
+	switch path.Ext(name) {
+	case ".fits", ".jpg", ".jpeg", ".png", ".gif", ".pdf", ".zip", ".tar", ".asdf":
+		return true
+	}
+	return false
 }
 
 // encoded returns the content coding of a reply, "" for none.

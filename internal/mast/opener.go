@@ -73,7 +73,7 @@ type attempt struct {
 // prove the whole by a checksum may do that. A reply is accepted as the rest only if it is a 206 with one Content-Range
 // that begins at from, states the total length, and agrees with Content-Length and with held; anything else is
 // ErrProtocol. A 200 gives the whole file, with Changed set. A 416 is a *RangeError. A content coding is ErrEncoding, a
-// web page instead of a file ErrHTML. Redirects are followed, at most five, never from https to http, never to hosts
+// web page instead of a FITS file, an image or an archive is ErrHTML. Redirects are followed, at most five, never from https to http, never to hosts
 // that are not allowed, and the token does not go along. All errors are *Error or unwrap to one.
 func (c *Client) Open(ctx context.Context, uri string, from int64, held Validator) (*Body, error) {
 	op := "download"

@@ -82,6 +82,7 @@ func (c *Client) retry(ctx context.Context, op string, attempt func() error) err
 		}
 		if err == nil || p.last.Status != 0 {
 			c.answered.Store(true)
+			p.limit, p.MaxElapsedTime = c.cfg.RetryFor, c.cfg.RetryFor // it is there, after all
 		}
 		if err == nil {
 			return nil
