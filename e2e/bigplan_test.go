@@ -17,7 +17,7 @@ func TestBigPlan(t *testing.T) {
 	rng := random(t)
 	s := startSim(t, nil, productRows(rows)...)
 	whole := newCampaign(t, s)
-	r := whole.run(t, "plan", "--program", program).want(t, 0)
+	r := whole.run(t, "plan", "--program", program, "--guide-stars").want(t, 0)
 	t.Logf("undisturbed: %v, memory %d MB", r.took.Round(time.Millisecond), r.memory>>20)
 	memory := r.memory
 	served := 0
@@ -30,7 +30,7 @@ func TestBigPlan(t *testing.T) {
 
 	broken := newCampaign(t, s)
 	for kill := 1; kill <= 2; kill++ {
-		p := broken.start(t, "plan", "--program", program)
+		p := broken.start(t, "plan", "--program", program, "--guide-stars")
 		delay := time.Duration((0.15 + 0.2*rng.Float64()) * float64(r.took))
 		select {
 		case <-p.done:
@@ -41,7 +41,7 @@ func TestBigPlan(t *testing.T) {
 		memory = max(memory, p.memory())
 		t.Logf("kill %d after %v: %v files in the queue", kill, delay.Round(time.Millisecond), broken.count(t))
 	}
-	last := broken.run(t, "plan", "--program", program).want(t, 0)
+	last := broken.run(t, "plan", "--program", program, "--guide-stars").want(t, 0)
 	memory = max(memory, last.memory)
 	t.Logf("the rest: %v, memory at most %d MB", last.took.Round(time.Millisecond), memory>>20)
 	if memory == 0 || memory >= most {
@@ -58,7 +58,7 @@ func (c *campaign) count(t *testing.T) any {
 // samePlan compares all that a plan says of files; row ids and times are of the run and may differ.
 func samePlan(t *testing.T, want, got *campaign) {
 	t.Helper()
-	const query = `SELECT uri, path, state, reason, size_bytes, checksum, level, product_type, program, rights FROM v_files ORDER BY uri`
+	const query = `SELECT uri, path, state, reason, size_bytes, archive_checksum, level, product_type, program, rights FROM v_files ORDER BY uri`
 	a, b := want.lines(t, query), got.lines(t, query)
 	t.Logf("%d files planned", len(a))
 	if len(a) == 0 || !slices.Equal(a, b) {

@@ -36,8 +36,8 @@ func newCampaign(t *testing.T, s *sim) *campaign {
 // start runs a subcommand in the campaign.
 func (c *campaign) start(t *testing.T, args ...string) *proc {
 	t.Helper()
-	args = append([]string{args[0], "-d", c.dir, "--archive", c.url}, args[1:]...)
-	return launch(t, filepath.Dir(c.dir), c.env, nil, binary("jwstbulk"), args...)
+	args = append([]string{args[0], "-d", c.dir}, args[1:]...)
+	return launch(t, filepath.Dir(c.dir), append([]string{"JWSTBULK_ARCHIVE=" + c.url}, c.env...), nil, binary("jwstbulk"), args...)
 }
 
 // run runs a subcommand to its end.

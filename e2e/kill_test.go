@@ -20,7 +20,7 @@ func TestKill(t *testing.T) {
 	kills := count(20, 200)
 	var refetched, wire, size int64
 	for n := 1; kills > 0; n++ {
-		k := newKillTest(t, 8<<20)
+		k := newKillTest(t, 20<<20)
 		for len(k.kills) < kills {
 			delay := time.Duration(50+rng.IntN(1450)) * time.Millisecond
 			if !k.runAndKill(t, delay, n%2 == 0) {
@@ -64,7 +64,7 @@ type killTest struct {
 // newKillTest plans the campaign and learns the truth from an archive of its own.
 func newKillTest(t *testing.T, rate int) *killTest {
 	t.Helper()
-	catalog := synthetic(2000)
+	catalog := synthetic(2000, 300)
 	k := &killTest{sim: startSim(t, nil, append(catalog, rateFlag(rate)...)...), checked: map[string]bool{}}
 	k.c = newCampaign(t, k.sim)
 	k.c.run(t, "plan", "--program", program).want(t, 0)
@@ -72,8 +72,8 @@ func newKillTest(t *testing.T, rate int) *killTest {
 	for _, row := range k.c.query(t, `SELECT uri FROM v_files WHERE state = 'pending'`) {
 		uris = append(uris, row[0].(string))
 	}
-	if len(uris) < 1900 {
-		t.Fatalf("the plan has %d files, want about 2,000", len(uris))
+	if len(uris) < 2000 {
+		t.Fatalf("the plan has %d files, want 2,000", len(uris))
 	}
 	other := startSim(t, nil, catalog...)
 	k.truth = fetchTruth(t, other.url, uris)
@@ -183,7 +183,7 @@ func (k *killTest) judge(t *testing.T) int64 {
 
 // TestTwoProcesses starts a second run while one holds the campaign: it must say who, and exit 12.
 func TestTwoProcesses(t *testing.T) {
-	s := startSim(t, nil, append(synthetic(200), rateFlag(1<<20)...)...)
+	s := startSim(t, nil, append(synthetic(200, 1000), rateFlag(1<<20)...)...)
 	c := newCampaign(t, s)
 	c.run(t, "plan", "--program", program).want(t, 0)
 	first := c.start(t, append([]string{"run"}, fast...)...)

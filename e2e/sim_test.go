@@ -37,7 +37,7 @@ func startSim(t *testing.T, faults []fault, args ...string) *sim {
 	t.Helper()
 	dir := t.TempDir()
 	s := &sim{log: filepath.Join(dir, "requests.jsonl")}
-	args = append([]string{"--addr", "127.0.0.1:0", "--log", s.log}, args...)
+	args = append([]string{"--listen", "127.0.0.1:0", "--log", s.log}, args...)
 	if len(faults) > 0 {
 		script, err := json.Marshal(faults)
 		if err != nil {

@@ -1,0 +1,120 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// listed is a file as a listing names it, with the folder it belongs in.
+type listed struct{ uri, obsID string }
+
+// TestAstroquery asks the same of the same archive with the unmodified astroquery and with jwstbulk: both must find the
+// same (dataURI, obs_id), and files must be equal byte for byte.
+func TestAstroquery(t *testing.T) {
+	const downloads = 20
+	s := startSim(t, nil, observations(20, 1000)...)
+	theirs, files, took := astroquery(t, s, downloads)
+
+	c := newCampaign(t, s)
+	r := c.run(t, "plan", "--program", program, "--guide-stars", "--dry-run", "--json").want(t, 0)
+	ours := planned(t, r.stdout)
+	t.Logf("%d files; astroquery took %v, the plan %v", len(ours), took.Round(time.Millisecond), r.took.Round(time.Millisecond))
+	if len(ours) == 0 {
+		t.Error("the plan has no file")
+	}
+	if diff := cmp.Diff(set(theirs), set(ours)); diff != "" {
+		t.Errorf("the sets of (dataURI, obs_id) differ (-astroquery +jwstbulk):\n%s", tail(diff))
+	}
+
+	if _, err := os.Stat(c.dir); err == nil {
+		t.Error("--dry-run made the campaign's directory")
+	}
+	c.run(t, append([]string{"get", "--program", program, "--guide-stars"}, fast...)...).want(t, 0)
+	got := map[string]truth{}
+	for _, e := range c.manifest(t) {
+		got[e.URI] = c.digest(t, e.Path)
+	}
+	for uri, f := range files {
+		if diff := cmp.Diff(f, got[uri], cmp.AllowUnexported(truth{})); diff != "" {
+			t.Errorf("%s (-astroquery +jwstbulk):\n%s", uri, diff)
+		}
+	}
+	if len(files) != downloads {
+		t.Errorf("astroquery downloaded %d files, want %d", len(files), downloads)
+	}
+}
+
+func set(list []listed) map[string]bool {
+	all := map[string]bool{}
+	for _, l := range list {
+		all[l.uri+" "+l.obsID] = true
+	}
+	return all
+}
+
+// astroquery runs the script that drives it; it returns what it lists and the files it downloaded.
+func astroquery(t *testing.T, s *sim, downloads int) ([]listed, map[string]truth, time.Duration) {
+	t.Helper()
+	script, err := filepath.Abs("astroquery/astroquery_check.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", script, "--server", s.url, "--where", "proposal_id="+program,
+		"--where", "obs_collection=JWST", "--download", itoa(downloads), "--dir", t.TempDir())
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "LANG=C.UTF-8"}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("astroquery_check.py: %v\n%s", err, tail(stderr.String()))
+	}
+	var found struct {
+		Products  [][2]string
+		Downloads []struct {
+			URI, Status, SHA256 string
+			Size                int64
+		}
+	}
+	if err := json.Unmarshal(out, &found); err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for _, p := range found.Products {
+		all = append(all, listed{p[0], p[1]})
+	}
+	files := map[string]truth{}
+	for _, d := range found.Downloads {
+		if d.Status != "COMPLETE" {
+			t.Errorf("astroquery says %s of %s", d.Status, d.URI)
+		}
+		files[d.URI] = truth{d.SHA256, d.Size}
+	}
+	return all, files, time.Since(began)
+}
+
+// planned returns the files of plan --json; the folder is the last but one part of the path.
+func planned(t *testing.T, out string) []listed {
+	t.Helper()
+	var all []listed
+	for line := range strings.Lines(out) {
+		var f struct{ URI, Path string }
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			t.Fatalf("plan --json: %v in %s", err, line)
+		}
+		if f.URI != "" {
+			all = append(all, listed{f.URI, path.Base(path.Dir(f.Path))})
+		}
+	}
+	return all
+}
