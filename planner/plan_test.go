@@ -478,7 +478,7 @@ func TestPlanRefusesNames(t *testing.T) {
 // TestPlanKeywords counts the keyword requests: by programme where many files are wanted, by name where few are.
 func TestPlanKeywords(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 420, PerProgram: 210})})
+	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 520, PerProgram: 260})})
 	r.plan(planner.Query{Programs: []string{firstProgram}})
 	if n := r.requests("Mast.Jwst.Filtered.Nircam"); n != 2 {
 		t.Errorf("%d requests for the keywords of a programme, want a count and a list", n)
