@@ -2,12 +2,12 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -101,31 +101,34 @@ func ruleHint(rule string) string {
 	return ""
 }
 
-// writeTallies prints the break-downs side by side, the largest rows first.
+// shownTallies is how many rows of a break-down people see.
+const shownTallies = 8
+
+// writeTallies prints the break-downs, the most files first.
 func writeTallies(b *strings.Builder, s planner.Summary) {
 	if s.Files == 0 {
 		return
 	}
-	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', tabwriter.AlignRight)
 	for _, part := range []struct {
 		name string
 		rows []planner.Tally
 	}{{"programme", s.ByProgram}, {"instrument", s.ByInstrument}, {"level", s.ByLevel}, {"suffix", s.BySuffix}, {"access", s.ByAccess}} {
 		rows := slices.Clone(part.rows)
-		slices.SortStableFunc(rows, func(a, b planner.Tally) int { return int(b.Files - a.Files) })
+		slices.SortStableFunc(rows, func(a, b planner.Tally) int { return cmp.Compare(b.Files, a.Files) })
+		name := part.name
 		for i, r := range rows {
-			if i == 8 && len(rows) > 9 {
-				fmt.Fprintf(t, "%s\tand %d more\t\t\t\n", part.name, len(rows)-i)
+			if i == shownTallies && len(rows) > shownTallies+1 {
+				fmt.Fprintf(b, "  %-10s  and %d more\n", "", len(rows)-i)
 				break
 			}
 			key := clean(r.Key)
 			if key == "" {
 				key = "unknown"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", part.name, key, number(r.Files), size(r.Bytes))
+			fmt.Fprintf(b, "  %-10s  %-12s %9s  %10s\n", name, key, number(r.Files), size(r.Bytes))
+			name = ""
 		}
 	}
-	_ = t.Flush() // writes to memory
 }
 
 // writeLeft prints what is not done, by state and reason.
