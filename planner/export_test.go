@@ -1,6 +1,9 @@
 package planner
 
-import "jwstbulk/queue"
+import (
+	"jwstbulk/internal/mast"
+	"jwstbulk/queue"
+)
 
 // Internals under test.
 var (
@@ -37,4 +40,14 @@ func Branches(q Query) ([]string, error) {
 		out = append(out, string(encode(b)))
 	}
 	return out, nil
+}
+
+// RowFunc translates product rows for a query.
+func RowFunc(q Query) func(*mast.Product) queue.ProductRow {
+	n, err := q.normal()
+	if err != nil {
+		return nil
+	}
+	w := &work{query: n, sel: newSelector(n)}
+	return func(p *mast.Product) queue.ProductRow { return w.row(p, nil) }
 }
