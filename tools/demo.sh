@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
 dir=$root/demo
-program=9001
+program=10001
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n%s\n' "$*"; }
@@ -19,7 +19,7 @@ rm -rf "$dir"
 mkdir -p "$dir"
 PATH=$root/bin:$PATH
 
-mastsim --addr 127.0.0.1:0 --catalog synthetic --files 400 --rate 12000000 --log "$dir/requests.jsonl" >"$dir/mastsim.out" 2>&1 &
+mastsim --catalog synthetic --observations 40 --scale 100 --rate 12000000 --log "$dir/requests.jsonl" >"$dir/mastsim.out" 2>&1 &
 sim=$!
 trap 'kill $sim 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
@@ -32,7 +32,7 @@ done
 export JWSTBULK_ARCHIVE="$url"
 echo "A simulated archive, as slow as a home connection, is at $url (process $sim)."
 
-say "\$ jwstbulk get --program $program -d demo/campaign"
+say "\$ jwstbulk get --program $program -d demo/campaign --rate 0"
 jwstbulk get --program $program -d demo/campaign --rate 0 &
 get=$!
 until [ "$(count)" -ge 150 ] || ! kill -0 $get 2>/dev/null; do sleep 0.1; done
