@@ -114,6 +114,10 @@ func (w *work) finish(ctx context.Context, spec []byte, resumed bool) (Summary, 
 		if empty, err = w.whyEmpty(ctx, s); err != nil {
 			return Summary{}, err
 		}
+		if err := w.q.ForgetQuery(ctx, w.id); err != nil {
+			return Summary{}, err
+		}
+		return s, empty
 	}
 	if s.Complete() {
 		b, err := json.Marshal(s)
