@@ -229,19 +229,26 @@ func (w *work) rows(reply *mast.Reply, obs []asked) iter.Seq2[queue.ProductRow, 
 	}
 }
 
-// row translates one product row.
+// row translates one product row. Most rows are guide stars that nobody asked for: they are told apart first.
 func (w *work) row(p *mast.Product, byID map[int64]asked) queue.ProductRow {
+	name := p.URI[strings.LastIndexByte(p.URI, '/')+1:]
+	r := queue.ProductRow{File: queue.NewFile{URI: p.URI, Name: name, ObsID: p.ObsName, Size: p.Size}}
+	if len(p.URI) > maxURI || !strings.HasPrefix(p.URI, productPrefix) {
+		r.File.URI = p.URI[:min(len(p.URI), maxURI)]
+		r.Rule = RuleCollection
+		return r
+	}
+	if !w.sel.guideStars && guideStar(name) {
+		r.Rule = RuleGuideStars
+		return r
+	}
 	parent := p.ParentObsID
 	if parent == 0 {
 		parent = p.ObsID
 	}
 	o := byID[parent]
-	name := p.URI[strings.LastIndexByte(p.URI, '/')+1:]
-	r := queue.ProductRow{File: queue.NewFile{
-		URI: p.URI, Name: name, ObsID: p.ObsName, Own: p.ObsID == parent, Size: p.Size,
-		Facts: queue.Facts{Program: p.ProposalID, Instrument: instrumentOf(name), Level: p.Level, ProductType: p.ProductType, Rights: p.Rights},
-	}}
 	f := &r.File.Facts
+	*f = queue.Facts{Program: p.ProposalID, Instrument: instrumentOf(name), Level: p.Level, ProductType: p.ProductType, Rights: p.Rights}
 	if f.Program == "" {
 		f.Program = programOf(name)
 	}
@@ -251,10 +258,8 @@ func (w *work) row(p *mast.Product, byID map[int64]asked) queue.ProductRow {
 	if o.Release != 0 && !isPublic(p.Rights) {
 		f.ReleaseAt = time.Unix(o.Release, 0).UTC()
 	}
-	if len(p.URI) > maxURI || !strings.HasPrefix(p.URI, productPrefix) {
-		r.File.URI = p.URI[:min(len(p.URI), maxURI)]
-		r.Rule = RuleCollection
-	} else if r.Rule = w.sel.rule(name, f); r.Rule == "" && parent > 0 {
+	if r.Rule = w.sel.rule(name, f); r.Rule == "" && parent > 0 {
+		r.File.Own = p.ObsID == parent
 		r.File.Parents = []int64{parent}
 	}
 	return r
