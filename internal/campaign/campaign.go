@@ -10,6 +10,7 @@ import (
 
 	"jwstbulk/internal/durable"
 	"jwstbulk/internal/mast"
+	"jwstbulk/manifest"
 	"jwstbulk/queue"
 )
 
@@ -63,6 +64,11 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 	}
 	if _, c.NetworkFS, err = durable.FSKind(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("asking for the kind of file system: %w", err)
+	}
+	for _, name := range []string{manifest.Name, manifest.SumsName, manifest.ProvenanceName} {
+		if err := durable.SweepTemp(c.Root, name); err != nil {
+			return nil, err
+		}
 	}
 	cfg.Archive.Spool = filepath.Join(cfg.Dir, StateDir, "spool")
 	if err := durable.MkdirAll(c.Root, StateDir+"/spool"); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 )
 
 // WriteFile replaces the file name below root by what write produces, or leaves it as it was. perm is the mode of the new
@@ -49,11 +50,41 @@ func WriteFile(root *os.Root, name string, perm fs.FileMode, write func(io.Write
 	return nil
 }
 
+// tempSuffix ends the names of temporary files, behind the final name, a dot and eight hexadecimal digits.
+const tempSuffix = ".tmp"
+
+// SweepTemp removes the temporary files that writers of name left when they were killed. The caller makes sure that nobody
+// writes name meanwhile.
+func SweepTemp(root *os.Root, name string) error {
+	dir, err := root.Open(path.Dir(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("opening the directory of %q: %w", name, err)
+	}
+	defer dir.Close() // only read from
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return fmt.Errorf("reading the directory of %q: %w", name, err)
+	}
+	for _, n := range names {
+		token, ok := strings.CutPrefix(strings.TrimSuffix(n, tempSuffix), path.Base(name)+".")
+		if raw, err := hex.DecodeString(token); !ok || !strings.HasSuffix(n, tempSuffix) || err != nil || len(raw) != 4 {
+			continue
+		}
+		if err := root.Remove(path.Join(path.Dir(name), n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing a temporary file: %w", err)
+		}
+	}
+	return nil
+}
+
 // writeTemp makes the temporary file beside name and returns its name and identity. On error nothing is left.
-func writeTemp(root *os.Root, name string, perm fs.FileMode, write func(io.Writer) error) (tmp string, info fs.FileInfo, err error) {
+func writeTemp(root *os.Root, name string, perm fs.FileMode, write func(io.Writer) error) (_ string, info fs.FileInfo, err error) {
 	var token [4]byte
 	rand.Read(token[:])
-	tmp = name + "." + hex.EncodeToString(token[:]) + ".tmp"
+	tmp := name + "." + hex.EncodeToString(token[:]) + tempSuffix
 	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return "", nil, fmt.Errorf("creating a temporary file for %q: %w", name, err)
