@@ -36,7 +36,7 @@ say "\$ jwstbulk get --program $program -d demo/campaign --rate 0"
 jwstbulk get --program $program -d demo/campaign --rate 0 &
 get=$!
 until [ "$(count)" -ge 150 ] || ! kill -0 $get 2>/dev/null; do sleep 0.1; done
-say "\$ kill -9 $get      (the power goes)"
+say "\$ kill -9 $get      (no warning, no clean-up)"
 kill -9 $get 2>/dev/null || true
 wait $get 2>/dev/null || true
 echo "$(count) files are under their final names, each complete and proven; $(find demo/campaign/.jwstbulk/part -name '*.part' | wc -l | tr -d ' ') were under way."
