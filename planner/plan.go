@@ -117,7 +117,8 @@ const (
 // rest of the plan then stands, the query stays unfinished, and planning it again asks for what is missing alone: a caller
 // must look at Summary.Complete.
 //
-// Errors: *UsageError for a query that cannot be asked; *EmptyError, with the Summary, when nothing matches; a *mast.Error
+// Errors: *UsageError for a query that cannot be asked; *EmptyError, with the Summary, when nothing matches, and
+// then the query leaves no trace; a *mast.Error
 // when the archive cannot be reached (plan the query again to go on); the queue's errors and ctx's.
 func (p *Planner) Plan(ctx context.Context, q Query) (Summary, error) {
 	if q.List != nil {
