@@ -150,7 +150,7 @@ func (p Package) checkDoc() []string {
 			found = true
 			want := "Package " + f.Syntax.Name.Name + " "
 			if f.Syntax.Name.Name == "main" {
-				want = strings.ToUpper(path.Base(p.Dir)[:1]) + path.Base(p.Dir)[1:] + " "
+				want = "Command " + path.Base(p.Dir) + " "
 			}
 			if !strings.HasPrefix(doc, want) {
 				out = append(out, fmt.Sprintf("%s: its comment must begin with %q", f.Path, want))

@@ -20,7 +20,7 @@ func files(extra map[string]string) fstest.MapFS {
 		"a/a.go":            "package a\n\nimport (\n\t_ \"m/b\"\n\t_ \"x.org/lib/sub\"\n)\n",
 		"b/doc.go":          "// Package b is below.\npackage b\n",
 		"b/testdata/bad.go": "not Go at all",
-		"cmd/run/doc.go":    "// Run runs.\npackage main\n",
+		"cmd/run/doc.go":    "// Command run runs.\npackage main\n",
 		"cmd/run/main.go":   "package main\n\nfunc main() {}\n\ntype e struct{}\n\nfunc (e) Error() string { return \"\" }\n",
 	}
 	maps.Copy(all, extra)
