@@ -69,9 +69,9 @@ type Count struct {
 
 // Counts is where a campaign stands. It costs the same at a million files as at ten: triggers keep the numbers.
 type Counts struct {
-	State  map[State]Count            `json:"state"`  // states without files are absent
-	Reason map[State]map[Reason]Count `json:"reason"` // of failed, waiting and parked
-	Next   time.Time                  `json:"next"`   // earliest due time of waiting and parked; zero if none
+	State  map[State]Count            `json:"state"`         // states without files are absent
+	Reason map[State]map[Reason]Count `json:"reason"`        // of failed, waiting and parked
+	Next   time.Time                  `json:"next,omitzero"` // earliest due time of waiting and parked; zero if none
 }
 
 // Total returns the sum over all states.

@@ -103,7 +103,7 @@ func textErrors(w io.Writer, state queue.State, reason queue.Reason, n queue.Cou
 		if f.Detail != "" {
 			fmt.Fprintf(&b, "    %s\n", clean(f.Detail))
 		}
-		if !f.DueAt.IsZero() {
+		if state == queue.Waiting && !f.DueAt.IsZero() {
 			fmt.Fprintf(&b, "    tried again from %s on\n", stamp(f.DueAt))
 		}
 	}

@@ -173,7 +173,7 @@ func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.
 	if err != nil {
 		return runReport{}, err
 	}
-	codes := append(errorCodes(runErr), stateCodes(counts, r.publicOnly)...)
+	codes := append([]int{}, append(errorCodes(runErr), stateCodes(counts, r.publicOnly)...)...)
 	incomplete, err := unplanned(ctx, c.Queue.Reader)
 	if err != nil {
 		return runReport{}, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -40,15 +41,38 @@ type statusReport struct {
 	Counts   queue.Counts  `json:"counts"`
 	Total    queue.Count   `json:"total"`
 	Running  *queue.Status `json:"running,omitempty"` // what the process that holds the campaign wrote last
-	LastRun  *queue.Run    `json:"last_run,omitempty"`
+	LastRun  *runLine      `json:"last_run,omitempty"`
 	Queries  []queryLine   `json:"queries"`
 	Complete bool          `json:"complete"`
 }
 
 type queryLine struct {
-	ID       int64  `json:"id"`
-	Query    string `json:"query"`
-	Finished bool   `json:"finished"`
+	ID       int64           `json:"id"`
+	Query    json.RawMessage `json:"query"`
+	Finished bool            `json:"finished"`
+}
+
+// runLine is a run in status --json.
+type runLine struct {
+	Run      int64           `json:"run"`
+	Command  string          `json:"command"`
+	Host     string          `json:"host"`
+	Version  string          `json:"jwstbulk"`
+	Started  string          `json:"started"`
+	Finished string          `json:"finished,omitempty"` // absent while it runs and after a kill
+	Exit     *int            `json:"exit,omitempty"`
+	Files    int64           `json:"files"`
+	Bytes    int64           `json:"bytes"`
+	Summary  json.RawMessage `json:"summary,omitempty"`
+}
+
+func newRunLine(r queue.Run) *runLine {
+	l := &runLine{Run: r.ID, Command: r.Command, Host: r.Host, Version: r.Version, Started: stamp(r.StartedAt), Finished: stamp(r.FinishedAt),
+		Files: r.Files, Bytes: r.Bytes, Summary: r.Summary}
+	if !r.FinishedAt.IsZero() {
+		l.Exit = &r.Exit
+	}
+	return l
 }
 
 func runStatus(ctx context.Context, o output, r *queue.Reader, dir string) error {
@@ -62,14 +86,14 @@ func runStatus(ctx context.Context, o output, r *queue.Reader, dir string) error
 		return err
 	}
 	for _, q := range queries {
-		s.Queries = append(s.Queries, queryLine{ID: q.ID, Query: string(q.Spec), Finished: !q.FinishedAt.IsZero()})
+		s.Queries = append(s.Queries, queryLine{ID: q.ID, Query: q.Spec, Finished: !q.FinishedAt.IsZero()})
 	}
 	runs, err := r.Runs(ctx)
 	if err != nil {
 		return err
 	}
 	if len(runs) > 0 {
-		s.LastRun = &runs[len(runs)-1]
+		s.LastRun = newRunLine(runs[len(runs)-1])
 	}
 	if st, err := queue.ReadStatus(dir); err == nil && !st.Ended {
 		s.Running = &st
@@ -93,17 +117,17 @@ func (s statusReport) text() string {
 		if !q.Finished {
 			mark = "  (planning not finished)"
 		}
-		fmt.Fprintf(&b, "query %-3d %s%s\n", q.ID, clean(q.Query), mark)
+		fmt.Fprintf(&b, "query %-3d %s%s\n", q.ID, queryText(q.Query), mark)
 	}
 	done := s.Counts.State[queue.Done]
 	fmt.Fprintf(&b, "done      %s of %s, %s of %s\n", number(done.Files), files(s.Total.Files), size(done.Bytes), size(s.Total.Bytes))
 	writeLeft(&b, s.Counts)
 	if s.LastRun != nil && s.Running == nil {
 		end := "was killed"
-		if !s.LastRun.FinishedAt.IsZero() {
-			end = fmt.Sprintf("ended %s with exit code %d", stamp(s.LastRun.FinishedAt), s.LastRun.Exit)
+		if s.LastRun.Exit != nil {
+			end = fmt.Sprintf("ended %s with exit code %d", s.LastRun.Finished, *s.LastRun.Exit)
 		}
-		fmt.Fprintf(&b, "last run  %s, started %s, %s; %s, %s\n", clean(s.LastRun.Command), stamp(s.LastRun.StartedAt), end, files(s.LastRun.Files), size(s.LastRun.Bytes))
+		fmt.Fprintf(&b, "last run  %s, started %s, %s; %s, %s\n", clean(s.LastRun.Command), s.LastRun.Started, end, files(s.LastRun.Files), size(s.LastRun.Bytes))
 	}
 	if s.Running != nil {
 		fmt.Fprintf(&b, "held by   %s, process %d on %s, %s/s, as of %s ago\n", clean(s.Running.Owner.Command), s.Running.Owner.PID, clean(s.Running.Owner.Host),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -58,7 +59,7 @@ func shellQuote(s string) string {
 // writeSummary prints the plan for people.
 func writeSummary(w io.Writer, s planner.Summary) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "query     %s\n", clean(string(s.Query)))
+	fmt.Fprintf(&b, "query     %s\n", queryText(s.Query))
 	fmt.Fprintf(&b, "plan      %s, %s", files(s.Files), size(s.Bytes))
 	if s.UnknownSize > 0 {
 		fmt.Fprintf(&b, " and %s of unknown size", files(s.UnknownSize))
@@ -101,6 +102,45 @@ func ruleHint(rule string) string {
 	return ""
 }
 
+// queryText says a stored query as its flags would: program 1345,2733; level 3. What is no JSON object is shown as it is.
+func queryText(spec []byte) string {
+	d := json.NewDecoder(bytes.NewReader(spec))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return clean(string(spec))
+	}
+	var words []string
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return clean(string(spec))
+		}
+		var value any
+		if err := d.Decode(&value); err != nil {
+			return clean(string(spec))
+		}
+		name, _ := key.(string)
+		words = append(words, strings.TrimSpace(strings.ReplaceAll(name, "_", "-")+" "+valueText(value)))
+	}
+	return clean(strings.Join(words, "; "))
+}
+
+// valueText is a value of a stored query.
+func valueText(v any) string {
+	switch v := v.(type) {
+	case bool:
+		return "" // the name says it
+	case []any:
+		var all []string
+		for _, e := range v {
+			all = append(all, valueText(e))
+		}
+		return strings.Join(all, ",")
+	case map[string]any: // a list of files
+		return fmt.Sprintf("%v of %v files", v["name"], v["items"])
+	}
+	return fmt.Sprint(v)
+}
+
 // shownTallies is how many rows of a break-down people see.
 const shownTallies = 8
 
@@ -125,7 +165,7 @@ func writeTallies(b *strings.Builder, s planner.Summary) {
 			if key == "" {
 				key = "unknown"
 			}
-			fmt.Fprintf(b, "  %-10s  %-12s %9s  %10s\n", name, key, number(r.Files), size(r.Bytes))
+			fmt.Fprintf(b, "  %-10s  %-18s %9s  %10s\n", name, key, number(r.Files), size(r.Bytes))
 			name = ""
 		}
 	}
