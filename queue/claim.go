@@ -86,15 +86,15 @@ type share struct {
 const (
 	claimPlan = `
 UPDATE file SET state='running', run_id=?, attempt=attempt+1 WHERE id IN (
-  SELECT id FROM file INDEXED BY file_pending WHERE state='pending' ORDER BY id LIMIT ?)
+  SELECT id FROM file INDEXED BY file_pending WHERE state='pending' ORDER BY id LIMIT CAST(? AS INTEGER))
 RETURNING id`
 	claimSmall = `
 UPDATE file SET state='running', run_id=?, attempt=attempt+1 WHERE id IN (
-  SELECT id FROM file INDEXED BY file_pending_size WHERE state='pending' ORDER BY size_bytes, id LIMIT ?)
+  SELECT id FROM file INDEXED BY file_pending_size WHERE state='pending' ORDER BY size_bytes, id LIMIT CAST(? AS INTEGER))
 RETURNING id`
 	claimLarge = `
 UPDATE file SET state='running', run_id=?, attempt=attempt+1 WHERE id IN (
-  SELECT id FROM file INDEXED BY file_pending_size WHERE state='pending' ORDER BY size_bytes DESC, id DESC LIMIT ?)
+  SELECT id FROM file INDEXED BY file_pending_size WHERE state='pending' ORDER BY size_bytes DESC, id DESC LIMIT CAST(? AS INTEGER))
 RETURNING id`
 )
 
@@ -154,7 +154,7 @@ SELECT f.id, f.run_id, f.attempt, s.path || f.name, CASE d.path WHEN '' THEN f.n
   f.size_bytes, f.exact, f.checksum, f.want_sha256, f.tries, f.checks, f.last_sha256, k.rights, f.release_at,
   p.token, p.source, p.boot, p.durable_bytes, p.size_bytes, p.checksum, p.etag, p.last_modified, p.http_date
 FROM file f JOIN dir s ON s.id = f.stem_id JOIN dir d ON d.id = f.dir_id JOIN kind k ON k.id = f.kind_id
-LEFT JOIN part p ON p.file_id = f.id WHERE f.id = ?`
+LEFT JOIN part p ON p.file_id = f.id WHERE f.id = CAST(? AS INTEGER)`
 
 func (t *tx) job(ctx context.Context, id int64) (j Job, err error) {
 	err = t.query(ctx, selectJob, []any{id}, func(r row) error {
@@ -196,7 +196,7 @@ const sweepLimit = 2000 // rows: some ten milliseconds
 // The partial index file_due holds rows with a due time alone. They go to pending in the order they fell due.
 const wakeDue = `
 UPDATE file SET state='pending', reason=NULL, due_at=NULL WHERE id IN (
-  SELECT id FROM file INDEXED BY file_due WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?)`
+  SELECT id FROM file INDEXED BY file_due WHERE due_at > 0 AND due_at <= CAST(? AS INTEGER) ORDER BY due_at LIMIT CAST(? AS INTEGER))`
 
 // wake makes due rows pending: once a second, or at once if the claims have run dry while more are known to be due. A
 // clock that was set back starts a new second.

@@ -18,7 +18,7 @@ const fileColumns = `
 SELECT f.id, s.path || f.name, CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END, f.state, f.reason, f.detail,
   f.size_bytes, f.exact, f.checksum, f.sha256, f.md5, f.proof, f.flagged, h.cards, f.header_date,
   k.program, k.instrument, k.level, k.product_type, k.rights, f.release_at, f.ingested_at, k.cal_ver, k.crds_ctx, k.sdp_ver,
-  k.stale, f.source, f.etag, f.last_modified, f.http_date, f.attempt, f.due_at, f.finished_at, o.path, f.query_id,
+  k.stale, f.source, f.etag, f.last_modified, NULL, f.attempt, f.due_at, f.finished_at, o.path, f.query_id,
   coalesce(f.run_id, f.done_run_id), f.name
 FROM file f JOIN dir s ON s.id = f.stem_id JOIN kind k ON k.id = f.kind_id LEFT JOIN dir d ON d.id = f.dir_id
 LEFT JOIN dir o ON o.id = f.obs_dir_id LEFT JOIN header h ON h.id = f.header_id
@@ -36,11 +36,11 @@ func (s *scanner) file(r row) (File, error) {
 			Program: r.str(15), Instrument: r.str(16), Level: int(r.int(17)), ProductType: r.str(18), Rights: r.str(19),
 			ReleaseAt: r.time(20), IngestedAt: r.time(21), CalVer: r.str(22), CRDSCtx: r.str(23), SDPVer: r.str(24), Stale: r.int(25) == 1,
 		},
-		Source: r.str(26), Validator: Validator{ETag: r.str(27), LastModified: r.httpDate(28), Date: r.httpDate(29)},
+		Source: r.str(26), Validator: Validator{ETag: r.etag(27), LastModified: r.httpDate(28)},
 		Attempt: r.int(30), DueAt: r.time(31), FinishedAt: r.time(32), ObsID: r.str(33), QueryID: r.int(34), RunID: r.int(35),
 	}
 	var err error
-	f.Header, err = s.header(r.str(13), r.str(14))
+	f.Header, err = s.header(r.str(13), r.stamp(14))
 	return f, err
 }
 
@@ -67,7 +67,7 @@ func (s *scanner) header(cards, date string) (map[string]string, error) {
 }
 
 const selectObs = `
-SELECT DISTINCT o.obs_id FROM file_observation p JOIN observation o ON o.obsid = p.obsid WHERE p.file_id = ? ORDER BY 1`
+SELECT DISTINCT o.obs_id FROM file_observation p JOIN observation o ON o.obsid = p.obsid WHERE p.file_id = CAST(? AS INTEGER) ORDER BY 1`
 
 func fillObs(ctx context.Context, c *conn, f *File) error {
 	return c.query(ctx, selectObs, []any{f.ID}, func(r row) error {
@@ -76,7 +76,7 @@ func fillObs(ctx context.Context, c *conn, f *File) error {
 	})
 }
 
-const selectFile = fileColumns + `WHERE f.id = ?`
+const selectFile = fileColumns + `WHERE f.id = CAST(? AS INTEGER)`
 
 // oneFile reads a file with its observations.
 func oneFile(ctx context.Context, c *conn, id int64) (File, error) {
@@ -199,8 +199,7 @@ func (l *lister) next(ctx context.Context) (f File, ok bool, err error) {
 	return f, ok, nil
 }
 
-// read fetches the next page of a stream, by the unique index (name, stem_id) or, for states other than done and pending,
-// whatever the planner of SQLite finds best.
+// read fetches the next page of a stream, by the unique index file_uri or, for files with a reason, the partial index file_stopped.
 func (l *lister) read(ctx context.Context, s *stream) error {
 	s.page = make([]File, 0, pageSize)
 	args := append([]any{s.stemID, s.last}, l.filter.args()...)
@@ -229,6 +228,9 @@ func isGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
 func (f Filter) where() string {
 	var b strings.Builder
 	b.WriteString(fileColumns + `WHERE f.stem_id = ? AND f.name > ?`)
+	if f.stoppedOnly() {
+		b.WriteString(` AND f.reason > ''`)
+	}
 	in := func(col string, n int) {
 		if n > 0 {
 			b.WriteString(" AND " + col + " IN (?" + strings.Repeat(",?", n-1) + ")")
@@ -244,13 +246,23 @@ func (f Filter) where() string {
 		b.WriteString(" AND f.name = ?")
 	}
 	if f.Path != "" {
-		b.WriteString(" AND f.path_hash = ? AND CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END = ?")
+		b.WriteString(" AND f.path_hash <> 0 AND f.path_hash = ? AND CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END = ?")
 	}
 	if f.QueryID != 0 {
 		b.WriteString(" AND f.query_id = ?")
 	}
 	fmt.Fprintf(&b, " ORDER BY f.name LIMIT %d", pageSize)
 	return b.String()
+}
+
+// stoppedOnly tells that the partial index file_stopped holds all that the filter can select.
+func (f Filter) stoppedOnly() bool {
+	for _, s := range f.States {
+		if s != Failed && s != Waiting && s != Parked {
+			return false
+		}
+	}
+	return len(f.States) > 0 || len(f.Reasons) > 0
 }
 
 func (f Filter) args() []any {

@@ -60,7 +60,7 @@ func (p Part) args() []any {
 }
 
 const placeFile = `
-UPDATE file SET state='placing', size_bytes=?, sha256=?, md5=?, proof=?, flagged=?, source=?, etag=?, last_modified=?, http_date=?,
+UPDATE file SET state='placing', size_bytes=?, sha256=?, md5=?, proof=?, flagged=?, source=?, etag=?, last_modified=?,
   header_id=?, header_date=?, detail=NULL` + guardRunning
 
 // Place records, before the rename, that a part is proven: if the process dies from here on, the next one can settle by
@@ -76,7 +76,7 @@ func (q *Queue) Place(ctx context.Context, j Job, p Placement) error {
 			return err
 		}
 		err = t.guarded(ctx, j, placeFile, p.Size, p.SHA256, p.MD5, string(p.Proof), orNull(sanitise(p.Flagged)), orNull(p.Source),
-			orNull(p.Validator.ETag), packDate(p.Validator.LastModified), packDate(p.Validator.Date), headerID, date)
+			packETag(p.Validator.ETag), packDate(p.Validator.LastModified), headerID, date)
 		if err != nil || p.Trust == "" {
 			return err
 		}
@@ -118,7 +118,7 @@ func (t *tx) finished(ctx context.Context, id int64) error {
 const endFile = `
 UPDATE file SET state=?, reason=?, detail=?, due_at=?, run_id=NULL, tries=CASE ? WHEN 1 THEN tries+1 ELSE 0 END, checks=checks+?,
   last_sha256=coalesce(?,last_sha256), sha256=NULL, md5=NULL, proof=NULL, flagged=NULL, header_id=NULL, header_date=NULL,
-  source=NULL, etag=NULL, last_modified=NULL, http_date=NULL` + guardHeld
+  source=NULL, etag=NULL, last_modified=NULL` + guardHeld
 
 // Fail gives the file up for o.Reason, until Retry. ErrStale if the job is no longer the row's attempt.
 func (q *Queue) Fail(ctx context.Context, j Job, o Outcome) error { return q.end(ctx, j, Failed, o) }
@@ -179,7 +179,7 @@ func (t *tx) keepPart(ctx context.Context, id int64, p Part) error {
 
 const releaseFile = `
 UPDATE file SET state='pending', run_id=NULL, sha256=NULL, md5=NULL, proof=NULL, flagged=NULL, header_id=NULL, header_date=NULL,
-  source=NULL, etag=NULL, last_modified=NULL, http_date=NULL` + guardHeld
+  source=NULL, etag=NULL, last_modified=NULL` + guardHeld
 
 // Release gives the file back untried, as a stop does; p is what is on disk of it. ErrStale if the job is no longer the
 // row's attempt.

@@ -47,6 +47,7 @@ type ingest struct {
 	ctx                    context.Context // of the one call this value lives in
 	queryID                int64
 	rows, duplicate, known int64
+	added                  Count
 	rules                  map[string]*ruleCount
 	stems                  map[string]int64
 	pairs                  []any  // file_id, obsid, … not inserted yet
@@ -172,8 +173,20 @@ func (in *ingest) flushCounts() error {
 	if in.rows == 0 {
 		return nil
 	}
+	if err := in.tally(in.ctx, Planned, in.added); err != nil {
+		return err
+	}
 	const add = `UPDATE query SET row_count=row_count+?, duplicates=duplicates+?, known=known+? WHERE id=?`
 	_, _, err := in.exec(in.ctx, add, in.rows, in.duplicate, in.known, in.queryID)
+	return err
+}
+
+const addTally = `
+INSERT INTO tally VALUES (?,'',?,?) ON CONFLICT DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes`
+
+// tally counts rows that were inserted in a state; changes of rows are counted by triggers.
+func (t *tx) tally(ctx context.Context, s State, n Count) error {
+	_, _, err := t.exec(ctx, addTally, string(s), n.Files, n.Bytes)
 	return err
 }
 
@@ -203,7 +216,10 @@ func (in *ingest) file(f NewFile) error {
 	if err != nil {
 		return fmt.Errorf("storing file %q: %w", f.URI, err)
 	}
-	if n == 0 {
+	if n > 0 {
+		in.added.Files++
+		in.added.Bytes += max(f.Size, 0)
+	} else {
 		if id, err = in.again(stemID, name, f); err != nil {
 			return fmt.Errorf("storing file %q: %w", f.URI, err)
 		}
@@ -257,10 +273,10 @@ type knownFile struct {
 
 const selectKnown = `
 SELECT f.id, f.query_id, f.kind_id, f.obs_dir_id, f.own, f.size_bytes, f.exact, f.release_at, f.ingested_at, f.state, o.path, f.checksum
-FROM file f LEFT JOIN dir o ON o.id = f.obs_dir_id WHERE f.name = ? AND f.stem_id = ?` // unique index file_uri
+FROM file f LEFT JOIN dir o ON o.id = f.obs_dir_id WHERE f.name = CAST(? AS TEXT) AND f.stem_id = CAST(? AS INTEGER)` // unique index file_uri
 const selectKnownByID = `
 SELECT f.id, f.query_id, f.kind_id, f.obs_dir_id, f.own, f.size_bytes, f.exact, f.release_at, f.ingested_at, f.state, o.path, f.checksum
-FROM file f LEFT JOIN dir o ON o.id = f.obs_dir_id WHERE f.id = ?`
+FROM file f LEFT JOIN dir o ON o.id = f.obs_dir_id WHERE f.id = CAST(? AS INTEGER)`
 
 // lookup reads the file that sql, selectKnown or selectKnownByID, finds.
 func (t *tx) lookup(ctx context.Context, sql string, args ...any) (k knownFile, ok bool, err error) {

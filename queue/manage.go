@@ -11,7 +11,7 @@ import (
 func (q *Queue) Unpark(ctx context.Context, reason Reason) (n int64, err error) {
 	err = q.writeAlone(ctx, func(t *tx) error {
 		// The partial index file_stopped serves this.
-		const unpark = `UPDATE file SET state='pending', reason=NULL, due_at=NULL WHERE state='parked' AND reason=?`
+		const unpark = `UPDATE file SET state='pending', reason=NULL, due_at=NULL WHERE reason > '' AND state='parked' AND reason=?`
 		n, _, err = t.exec(ctx, unpark, string(reason))
 		return err
 	})
@@ -25,7 +25,7 @@ func (q *Queue) Unpark(ctx context.Context, reason Reason) (n int64, err error) 
 // got a path (ReasonRefusedName, ReasonCollision) become planned: Offer decides about them anew.
 func (q *Queue) Retry(ctx context.Context, f RetryFilter) (n int64, err error) {
 	sql := `UPDATE file SET state=CASE WHEN dir_id IS NULL THEN 'planned' ELSE 'pending' END, reason=NULL, tries=0, checks=0
-WHERE state='failed' AND reason IS NOT NULL` // partial index file_stopped
+WHERE reason > '' AND state='failed'` // partial index file_stopped
 	var args []any
 	if f.URI != "" {
 		sql += ` AND (SELECT path FROM dir WHERE id = stem_id) || name GLOB ?`
@@ -49,7 +49,7 @@ WHERE state='failed' AND reason IS NOT NULL` // partial index file_stopped
 
 const requeueFile = `
 UPDATE file SET state='pending', done_run_id=NULL, finished_at=NULL, sha256=NULL, md5=NULL, proof=NULL, flagged=NULL,
-  header_id=NULL, header_date=NULL, source=NULL, etag=NULL, last_modified=NULL, http_date=NULL, detail=?
+  header_id=NULL, header_date=NULL, source=NULL, etag=NULL, last_modified=NULL, detail=?
 WHERE id=? AND state='done'`
 
 // Requeue makes a done file pending, because its bytes are gone or damaged; why is kept for reports. The journal says so
@@ -74,7 +74,7 @@ func (q *Queue) Requeue(ctx context.Context, fileID int64, why string) error {
 	return nil
 }
 
-const listPlacings = `SELECT id FROM file WHERE run_id IS NOT NULL AND state='placing' ORDER BY id` // index file_held
+const listPlacings = `SELECT id FROM file WHERE run_id > 0 AND state='placing' ORDER BY id` // index file_held
 const selectPart = `
 SELECT token, source, boot, durable_bytes, size_bytes, checksum, etag, last_modified, http_date FROM part WHERE file_id=?`
 
@@ -115,7 +115,7 @@ UPDATE file SET state='done', done_run_id=run_id, run_id=NULL, finished_at=?, tr
 WHERE id=? AND state='placing'`
 	settlePending = `
 UPDATE file SET state='pending', run_id=NULL, sha256=NULL, md5=NULL, proof=NULL, flagged=NULL, header_id=NULL, header_date=NULL,
-  source=NULL, etag=NULL, last_modified=NULL, http_date=NULL
+  source=NULL, etag=NULL, last_modified=NULL
 WHERE id=? AND state='placing'`
 )
 

@@ -120,7 +120,7 @@ func (t *tx) header(ctx context.Context, h map[string]string) (id, date any, err
 	shared := make(map[string]string, len(h))
 	for k, v := range h {
 		if k == "DATE" {
-			date = v
+			date = packStamp(v)
 			continue
 		}
 		shared[k] = v

@@ -163,7 +163,7 @@ func (d Decision) validate() error {
 }
 
 // holder finds a file whose path is the same but for case, by the index file_path; the hash alone proves nothing.
-const listHolders = fileColumns + `WHERE f.path_hash = ? AND f.id <> ?`
+const listHolders = fileColumns + `WHERE f.path_hash <> 0 AND f.path_hash = CAST(? AS INTEGER) AND f.id <> CAST(? AS INTEGER)`
 
 func (o *offer) holder(f File, hash int64) (holder File, found bool, err error) {
 	err = o.query(o.ctx, listHolders, []any{hash, f.ID}, func(r row) error {

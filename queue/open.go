@@ -171,6 +171,10 @@ func (q *Queue) start(ctx context.Context) (err error) {
 	if err := syncDir(filepath.Dir(q.cfg.Path)); err != nil {
 		return err
 	}
+	// Statement journals are small here and must not become files.
+	if err := q.conn.script(ctx, "PRAGMA temp_store=MEMORY"); err != nil {
+		return err
+	}
 	if m == modeWAL {
 		// Fewer, larger checkpoints: each costs two flushes. A planner's large transaction must not leave its log behind.
 		if err := q.conn.script(ctx, "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"); err != nil {
@@ -244,7 +248,7 @@ func (q *Queue) recover(ctx context.Context) error {
 // partial index file_held.
 func (q *Queue) recoverRows(ctx context.Context) error {
 	return inTx(ctx, q.conn, func() error {
-		n, _, err := q.conn.exec(ctx, `UPDATE file SET state='pending', run_id=NULL WHERE run_id IS NOT NULL AND state='running'`)
+		n, _, err := q.conn.exec(ctx, `UPDATE file SET state='pending', run_id=NULL WHERE run_id > 0 AND state='running'`)
 		if err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func chunkOf(r row) Chunk {
 
 func obsidsOf(ctx context.Context, c *conn, chunkID int64) (out []int64, err error) {
 	// The partial index query_observation_chunk serves this.
-	err = c.query(ctx, `SELECT obsid FROM query_observation WHERE chunk_id = ? ORDER BY obsid`, []any{chunkID}, func(r row) error {
+	err = c.query(ctx, `SELECT obsid FROM query_observation WHERE chunk_id > 0 AND chunk_id = ? ORDER BY obsid`, []any{chunkID}, func(r row) error {
 		out = append(out, r.int(0))
 		return nil
 	})

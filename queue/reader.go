@@ -185,7 +185,7 @@ func (r *Reader) Next(ctx context.Context) (t time.Time, err error) {
 
 // nextDue is the first entry of the partial index file_due.
 func nextDue(ctx context.Context, c *conn) (t time.Time, err error) {
-	err = c.query(ctx, `SELECT due_at FROM file WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1`, nil, func(r row) error {
+	err = c.query(ctx, `SELECT due_at FROM file WHERE due_at > 0 ORDER BY due_at LIMIT 1`, nil, func(r row) error {
 		t = r.time(0)
 		return nil
 	})

@@ -201,6 +201,9 @@ func (t *tx) restore(ctx context.Context, f File) error {
 	if err != nil {
 		return fmt.Errorf("restoring %q: %w", f.URI, err)
 	}
+	if err := t.tally(ctx, Done, Count{Files: 1, Bytes: f.Size}); err != nil {
+		return err
+	}
 	for _, obs := range f.Observations {
 		if err := t.restoreObs(ctx, id, obs); err != nil {
 			return err

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"database/sql/driver"
+	"encoding/hex"
+	"strings"
 	"time"
 )
 
@@ -69,6 +71,43 @@ func packDate(s string) any {
 		return t.Unix()
 	}
 	return s
+}
+
+// stampTime is the usual form of a FITS date (FITS standard 4.0, section 9.1.1).
+const stampTime = "2006-01-02T15:04:05.000"
+
+// packStamp does for the DATE keyword what packDate does for dates of HTTP.
+func packStamp(s string) any {
+	if t, err := time.Parse(stampTime, s); err == nil && t.Format(stampTime) == s {
+		return t.UnixMilli()
+	}
+	return s
+}
+
+// stamp reads what packStamp stored.
+func (r row) stamp(i int) string {
+	if ms, ok := r[i].(int64); ok {
+		return time.UnixMilli(ms).UTC().Format(stampTime)
+	}
+	return r.str(i)
+}
+
+// packETag stores an entity tag of 32 hex digits, the usual one of object stores, in 16 bytes, and others as sent.
+func packETag(s string) any {
+	if len(s) == 34 && s[0] == '"' && s[33] == '"' && strings.ToLower(s) == s {
+		if b, err := hex.DecodeString(s[1:33]); err == nil {
+			return b
+		}
+	}
+	return orNull(s)
+}
+
+// etag reads what packETag stored.
+func (r row) etag(i int) string {
+	if b, ok := r[i].([]byte); ok {
+		return `"` + hex.EncodeToString(b) + `"`
+	}
+	return r.str(i)
 }
 
 // millis stores a time; the zero time is NULL.

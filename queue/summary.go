@@ -81,7 +81,7 @@ SELECT name, sum(row_count), sum(files), sum(bytes) FROM rule WHERE (?1 = 0 OR q
 func (s *summary) parked(ctx context.Context, c *conn) error {
 	const sum = `
 SELECT due_at/86400000, reason, count(*), ifnull(sum(size_bytes),0) FROM file
-WHERE state='parked' AND reason IS NOT NULL AND (?1 = 0 OR query_id = ?1) GROUP BY 1, 2` // partial index file_stopped
+WHERE reason > '' AND state='parked' AND (?1 = 0 OR query_id = ?1) GROUP BY 1, 2` // partial index file_stopped
 	until := map[parkKey]*ParkedUntil{}
 	err := c.query(ctx, sum, []any{s.queryID}, func(r row) error {
 		var due time.Time

@@ -147,7 +147,7 @@ type File struct {
 	Header      map[string]string // FITS keywords captured while the bytes streamed by: CAL_VER, CRDS_CTX, …; nil before done
 	Facts
 	Source       string
-	Validator    Validator
+	Validator    Validator // of the finished bytes; Date is not kept
 	Attempt      int64
 	DueAt        time.Time // zero if none
 	FinishedAt   time.Time

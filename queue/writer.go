@@ -126,22 +126,30 @@ func (q *Queue) refuse() {
 	}
 }
 
-// settle runs a group, and delivers each result after the commit and the journal's fsync.
+// settle runs a group, and delivers each result after the commit and the journal's flush. If an operation fails after it
+// changed something, everything is rolled back and the operations run again, each in a transaction of its own: that is
+// rare, and cheaper than a savepoint for each.
 func (q *Queue) settle(group []*op) {
 	if err := q.failed(); err != nil {
 		deliver(group, nil, err)
 		return
 	}
 	if group[0].read {
-		t := &tx{conn: q.conn, q: q, now: q.cfg.Now().UnixMilli()}
-		group[0].err <- group[0].apply(t)
+		group[0].err <- group[0].apply(&tx{conn: q.conn, q: q, now: q.cfg.Now().UnixMilli()})
 		return
 	}
 	results := make([]error, len(group))
 	err := q.transact(group, results)
+	if errors.Is(err, errMixed) {
+		for i := range group {
+			if err = q.transact(group[i:i+1], results[i:i+1]); err != nil {
+				deliver(group[:i], results, nil)
+				group = group[i:]
+				break
+			}
+		}
+	}
 	if err != nil {
-		// The memory of interned rows may name rows that were rolled back.
-		q.names.reset()
 		err = q.fail(err)
 	}
 	deliver(group, results, err)
@@ -173,8 +181,11 @@ func (q *Queue) failed() error {
 	return nil
 }
 
-// transact runs a group in one transaction. An error of an operation itself goes to results; a returned error is one of
-// the database or the journal and concerns the whole group.
+// errMixed says that one operation of a group failed half-way, so that none of the group has happened.
+var errMixed = errors.New("an operation of the group failed half-way")
+
+// transact runs a group in one transaction. An error of an operation itself goes to results; a returned error other than
+// errMixed is one of the database or the journal, and concerns the whole group.
 func (q *Queue) transact(group []*op, results []error) error {
 	ctx := context.WithoutCancel(group[0].ctx)
 	if _, _, err := q.conn.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
@@ -183,77 +194,60 @@ func (q *Queue) transact(group []*op, results []error) error {
 	t := &tx{conn: q.conn, q: q, now: q.cfg.Now().UnixMilli(), lines: q.lines[:0]}
 	applied := 0
 	for i, o := range group {
-		fatal := false
-		if results[i], fatal = q.apply(t, o); fatal {
-			return errors.Join(results[i], q.rollback(ctx))
+		before := q.conn.changes
+		err := o.ctx.Err()
+		if err == nil {
+			err = o.apply(t)
 		}
-		if results[i] == nil {
+		results[i] = err
+		switch {
+		case err == nil:
 			applied++
+		case isDatabase(err):
+			return errors.Join(err, q.rollback(ctx))
+		case q.conn.changes != before && len(group) > 1:
+			return errors.Join(errMixed, q.rollback(ctx))
 		}
 	}
 	if applied == 0 {
 		return q.rollback(ctx)
 	}
-	if err := q.commit(ctx, t); err != nil {
-		return errors.Join(err, q.rollback(ctx))
-	}
-	q.lines = t.lines
-	if err := q.journal.append(t.lines); err != nil {
-		return err
-	}
-	return q.point("settled")
+	return q.commit(ctx, t)
 }
 
+// rollback undoes the transaction. The memory of interned rows goes with it, since it may name rows that are gone.
 func (q *Queue) rollback(ctx context.Context) error {
+	q.names.reset()
 	if _, _, err := q.conn.exec(ctx, "ROLLBACK"); err != nil && !isNoTransaction(err) {
 		return fmt.Errorf("rolling back: %w", err)
 	}
 	return nil
 }
 
-// commit notes which files the coming journal lines speak of, in the same transaction, and commits.
+// commit notes which files the coming journal lines speak of, in the same transaction, commits, and then appends the
+// lines. A crash between the two is mended at the next Open.
 func (q *Queue) commit(ctx context.Context, t *tx) error {
+	var err error
 	if len(t.journaled) > 0 {
-		if err := noteJournaled(ctx, t); err != nil {
-			return err
-		}
+		err = noteJournaled(ctx, t)
 	}
-	if err := q.point("commit"); err != nil {
-		return err
-	}
-	if _, _, err := q.conn.exec(ctx, "COMMIT"); err != nil {
-		return err
-	}
-	return q.point("committed")
-}
-
-// apply runs one operation inside a savepoint. fatal is true for errors of the database.
-func (q *Queue) apply(t *tx, o *op) (err error, fatal bool) { //nolint:revive // err is the operation's result, not a failure of apply
-	if err := o.ctx.Err(); err != nil {
-		return err, false
-	}
-	ctx := context.WithoutCancel(o.ctx)
-	if _, _, err := t.exec(ctx, "SAVEPOINT op"); err != nil {
-		return err, true
-	}
-	lines, journaled := len(t.lines), len(t.journaled)
-	err = o.apply(t)
 	if err == nil {
-		_, _, err = t.exec(ctx, "RELEASE op")
-		return err, err != nil
+		err = q.point("commit")
 	}
-	if isDatabase(err) {
-		return err, true
+	if err == nil {
+		_, _, err = q.conn.exec(ctx, "COMMIT")
 	}
-	t.lines, t.journaled = t.lines[:lines], t.journaled[:journaled]
-	q.names.reset()
-	if _, _, rerr := t.exec(ctx, "ROLLBACK TO op"); rerr != nil {
-		return errors.Join(err, rerr), true
+	if err != nil {
+		return errors.Join(err, q.rollback(ctx))
 	}
-	if _, _, rerr := t.exec(ctx, "RELEASE op"); rerr != nil {
-		return errors.Join(err, rerr), true
+	if err := q.point("committed"); err != nil {
+		return err
 	}
-	return err, false
+	q.lines = t.lines
+	if err := q.journal.append(t.lines); err != nil {
+		return err
+	}
+	return q.point("settled")
 }
 
 // point is where tests break things; in production it does nothing.

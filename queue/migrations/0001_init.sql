@@ -104,11 +104,10 @@ CREATE TABLE file (
   proof         TEXT    CHECK ((proof IS NOT NULL) = (state IN ('placing','done'))
                                AND proof IN ('manifest','archive','double','structure','size')),
   source        TEXT,
-  etag          TEXT,
+  etag          ANY,                         -- 16 bytes when it is 32 hex digits in quotes, else the text sent
   last_modified ANY,                         -- seconds since 1970 when that gives back the text sent, else the text
-  http_date     ANY,                         -- likewise
   header_id     INTEGER REFERENCES header(id),
-  header_date   TEXT,
+  header_date   ANY,                         -- milliseconds when that gives back the text, else the text
   done_run_id   INTEGER CHECK ((done_run_id IS NOT NULL) = (state = 'done')),
   finished_at   INTEGER CHECK ((finished_at IS NOT NULL) = (state = 'done')),
   flagged       TEXT,
@@ -118,13 +117,14 @@ CREATE TABLE file (
   CHECK (state NOT IN ('placing','done') OR (sha256 IS NOT NULL AND md5 IS NOT NULL AND proof IS NOT NULL
                                              AND size_bytes IS NOT NULL))
 ) STRICT;
-CREATE UNIQUE INDEX file_uri     ON file(name, stem_id);
-CREATE INDEX file_path           ON file(path_hash)  WHERE path_hash IS NOT NULL;
+-- Statements repeat the condition of a partial index as it is written here; otherwise SQLite does not use it.
+CREATE UNIQUE INDEX file_uri     ON file(stem_id, name);
+CREATE INDEX file_path           ON file(path_hash)  WHERE path_hash <> 0;
 CREATE INDEX file_pending        ON file(id)         WHERE state = 'pending';
 CREATE INDEX file_pending_size   ON file(size_bytes) WHERE state = 'pending';
-CREATE INDEX file_due            ON file(due_at)     WHERE due_at IS NOT NULL;
-CREATE INDEX file_held           ON file(run_id)     WHERE run_id IS NOT NULL;
-CREATE INDEX file_stopped        ON file(state)      WHERE reason IS NOT NULL;
+CREATE INDEX file_due            ON file(due_at)     WHERE due_at > 0;
+CREATE INDEX file_held           ON file(run_id)     WHERE run_id > 0;
+CREATE INDEX file_stopped        ON file(stem_id, name) WHERE reason > '';
 
 -- Bytes on disk of an unfinished file.
 CREATE TABLE part (
@@ -158,7 +158,7 @@ CREATE TABLE query_observation (
   chunk_id INTEGER REFERENCES chunk(id),
   PRIMARY KEY (query_id, obsid)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX query_observation_chunk ON query_observation(chunk_id) WHERE chunk_id IS NOT NULL;
+CREATE INDEX query_observation_chunk ON query_observation(chunk_id) WHERE chunk_id > 0;
 
 CREATE TABLE file_observation (
   file_id INTEGER NOT NULL,
@@ -194,7 +194,8 @@ CREATE INDEX event_file ON event(file_id);
 -- Files of the last group of finishes: their journal lines may miss after a crash.
 CREATE TABLE unjournaled (file_id INTEGER PRIMARY KEY) STRICT;
 
--- Files and bytes by state and reason, kept by the triggers below.
+-- Files and bytes by state and reason, kept by the triggers below and, for new rows, by whoever inserts them: a trigger
+-- on INSERT would make SQLite journal each statement, at several times the cost of the row.
 CREATE TABLE tally (
   state  TEXT    NOT NULL,
   reason TEXT    NOT NULL,
@@ -203,10 +204,6 @@ CREATE TABLE tally (
   PRIMARY KEY (state, reason)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER file_insert AFTER INSERT ON file BEGIN
-  INSERT INTO tally VALUES (NEW.state, ifnull(NEW.reason,''), 1, ifnull(NEW.size_bytes,0))
-    ON CONFLICT DO UPDATE SET files = files + 1, bytes = bytes + excluded.bytes;
-END;
 CREATE TRIGGER file_delete AFTER DELETE ON file BEGIN
   UPDATE tally SET files = files - 1, bytes = bytes - ifnull(OLD.size_bytes,0)
     WHERE state = OLD.state AND reason = ifnull(OLD.reason,'');
@@ -243,7 +240,10 @@ SELECT f.id, s.path || f.name AS uri,
        lower(hex(f.checksum)) AS archive_checksum, lower(hex(f.sha256)) AS sha256, lower(hex(f.md5)) AS md5,
        f.proof, f.flagged, k.program, k.instrument, nullif(k.level,-2) AS level, k.product_type, k.suffix, k.rights,
        k.cal_ver, k.crds_ctx, k.sdp_ver, k.stale,
-       h.cards AS header, f.header_date, f.source, f.etag,
+       h.cards AS header,
+       CASE typeof(f.header_date) WHEN 'integer' THEN strftime('%Y-%m-%dT%H:%M:%f', f.header_date/1000.0, 'unixepoch')
+            ELSE f.header_date END AS header_date, f.source,
+       CASE typeof(f.etag) WHEN 'blob' THEN '"' || lower(hex(f.etag)) || '"' ELSE f.etag END AS etag,
        strftime('%Y-%m-%dT%H:%M:%fZ', f.release_at/1000.0, 'unixepoch')  AS release_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', f.ingested_at/1000.0, 'unixepoch') AS ingested_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', f.due_at/1000.0, 'unixepoch')      AS due_at,
