@@ -109,7 +109,11 @@ func (a *attempt) provable() bool {
 	if a.job.Want != nil {
 		return true
 	}
-	return a.trust.now() == queue.TrustProven && a.job.Checksum != nil && bytes.Equal(a.job.Checksum, a.job.Part.Checksum)
+	begun := a.job.Part.Checksum
+	if a.part != nil {
+		begun = a.part.meta.Checksum
+	}
+	return a.trust.now() == queue.TrustProven && a.job.Checksum != nil && bytes.Equal(a.job.Checksum, begun)
 }
 
 // resumable returns the byte to continue from: 0 if the part must start over.
