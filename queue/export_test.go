@@ -8,7 +8,12 @@ import (
 // OpenWithFault opens a queue that asks fault at each point where it may break: commit, committed, journal-write,
 // journal-sync, settled. An error breaks it there.
 func OpenWithFault(ctx context.Context, cfg Config, fault func(point string) error) (*Queue, error) {
-	return open(ctx, cfg, fault)
+	return open(ctx, cfg, hooks{fault: fault})
+}
+
+// OpenExclusive opens a queue as on a network file system.
+func OpenExclusive(ctx context.Context, cfg Config) (*Queue, error) {
+	return open(ctx, cfg, hooks{exclusive: true})
 }
 
 // Exec runs SQL on the writer's connection, outside the API: to break rules and see them hold.

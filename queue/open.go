@@ -52,16 +52,22 @@ type Queue struct {
 // ErrNoCampaign if there is none and cfg.Create is false, ErrSchemaTooNew, or ErrDamaged, after which Rebuild helps.
 // A database that is gone while the journal is there is rebuilt, and cfg.Warn told. The caller must Close the queue.
 func Open(ctx context.Context, cfg Config) (*Queue, error) {
-	return open(ctx, cfg, nil)
+	return open(ctx, cfg, hooks{})
 }
 
-func open(ctx context.Context, cfg Config, fault func(string) error) (_ *Queue, err error) {
+// hooks are for tests; the zero value is production.
+type hooks struct {
+	fault     func(point string) error // asked where things may break
+	exclusive bool                     // behave as on a network file system
+}
+
+func open(ctx context.Context, cfg Config, h hooks) (_ *Queue, err error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.prepare(); err != nil {
 		return nil, err
 	}
 	q := &Queue{
-		cfg: cfg, owner: self(cfg.Command, cfg.Now()), fault: fault,
+		cfg: cfg, owner: self(cfg.Command, cfg.Now()), fault: h.fault,
 		ops: make(chan *op, maxGroup), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	q.names.reset()
@@ -76,7 +82,7 @@ func open(ctx context.Context, cfg Config, fault func(string) error) (_ *Queue, 
 	if err := q.restoreLost(ctx); err != nil {
 		return nil, err
 	}
-	if err := q.start(ctx); err != nil {
+	if err := q.start(ctx, h.exclusive); err != nil {
 		return nil, fmt.Errorf("opening the queue %q: %w", cfg.Path, err)
 	}
 	go q.serve()
@@ -153,8 +159,8 @@ func (cfg Config) lock(owner Owner) ([]*fileLock, error) {
 }
 
 // start opens the database and makes it ready for work. The locks are held.
-func (q *Queue) start(ctx context.Context) (err error) {
-	m, err := q.cfg.mode()
+func (q *Queue) start(ctx context.Context, exclusive bool) (err error) {
+	m, err := q.cfg.mode(exclusive)
 	if err != nil {
 		return err
 	}
@@ -204,12 +210,12 @@ func (q *Queue) openReports(m mode) error {
 }
 
 // mode chooses how to share the database by the kind of its file system.
-func (cfg Config) mode() (mode, error) {
+func (cfg Config) mode(exclusive bool) (mode, error) {
 	network, err := networkFS(filepath.Dir(cfg.Path))
 	if err != nil {
 		return 0, err
 	}
-	if network == "" {
+	if network == "" && !exclusive {
 		return modeWAL, nil
 	}
 	cfg.Warn(fmt.Sprintf("the queue is on a network file system (%s): it is opened exclusively; other commands see status.json while this one runs", network))
