@@ -71,8 +71,9 @@ lint: fmt vet staticcheck ## form and static analysis alone
 vuln: ## known vulnerabilities in what is linked in (asks vuln.go.dev)
 	$(GO) tool -modfile=tools/go.mod govulncheck ./...
 
-layers: ## who may import whom, and other rules about the tree
+layers: ## who may import whom, and other rules about the tree; the tools' own tests
 	$(GO) test ./internal/layers
+	$(GO) -C tools test ./gotest
 
 darwin: ## does it compile for macOS? (without cgo, so the SQLite driver is only type-checked)
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...

@@ -60,12 +60,12 @@ type event struct {
 }
 
 type report struct {
-	w               io.Writer
-	stream          bool
-	output          map[string][]string // by package and test, until its outcome is known
-	passed, failed  int
-	skipped         []string
-	packagesWithout int
+	w              io.Writer
+	stream         bool
+	output         map[string][]string // by package and test, until its outcome is known
+	passed, failed int
+	benchmarks     int
+	skipped        []string
 }
 
 func newReport(w io.Writer, stream bool) *report {
@@ -99,6 +99,9 @@ func (r *report) handle(ev event) {
 	case "build-output":
 		fmt.Fprint(r.w, ev.Output)
 	case "output":
+		if strings.Contains(ev.Output, " ns/op") {
+			r.benchmarks++
+		}
 		if r.stream && !noise(ev.Output) {
 			fmt.Fprint(r.w, ev.Output)
 		}
@@ -131,8 +134,7 @@ func (r *report) endTest(ev event) {
 
 func (r *report) endPackage(ev event) {
 	switch ev.Action {
-	case "skip":
-		r.packagesWithout++
+	case "skip": // it has no tests
 		return
 	case "fail":
 		if !r.stream { // a panic or a data race that belongs to no test
@@ -149,6 +151,10 @@ func (r *report) endPackage(ev event) {
 func (r *report) close() {
 	for _, s := range r.skipped {
 		fmt.Fprintln(r.w, "SKIP ", s)
+	}
+	if r.benchmarks > 0 && r.passed+r.failed == 0 {
+		fmt.Fprintf(r.w, "%d benchmarks ran\n", r.benchmarks)
+		return
 	}
 	fmt.Fprintf(r.w, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, len(r.skipped))
 }
