@@ -20,7 +20,7 @@ func TestBigPlan(t *testing.T) {
 	r := whole.run(t, "plan", "--program", program, "--guide-stars").want(t, 0)
 	t.Logf("undisturbed: %v, memory %d MB", r.took.Round(time.Millisecond), r.memory>>20)
 	memory := r.memory
-	served := 0
+	served, asked := 0, len(s.requests(t))
 	for _, q := range s.requests(t) {
 		served += q.Rows
 	}
@@ -31,15 +31,18 @@ func TestBigPlan(t *testing.T) {
 	broken := newCampaign(t, s)
 	for kill := 1; kill <= 2; kill++ {
 		p := broken.start(t, "plan", "--program", program, "--guide-stars")
-		delay := time.Duration((0.15 + 0.2*rng.Float64()) * float64(r.took))
-		select {
-		case <-p.done:
-			t.Fatalf("the plan ended before kill %d, after %v", kill, delay)
-		case <-time.After(delay):
-			p.kill()
+		// By requests, not by time: a busy machine must not move the kill past the end.
+		after := 1 + rng.IntN(asked/3)
+		for before := len(s.requests(t)); len(s.requests(t)) < before+after; time.Sleep(10 * time.Millisecond) {
+			select {
+			case <-p.done:
+				t.Fatalf("the plan ended before kill %d, after %d requests", kill, after)
+			default:
+			}
 		}
+		p.kill()
 		memory = max(memory, p.memory())
-		t.Logf("kill %d after %v: %v files in the queue", kill, delay.Round(time.Millisecond), broken.count(t))
+		t.Logf("kill %d after %d of %d requests: %v files in the queue", kill, after, asked, broken.count(t))
 	}
 	last := broken.run(t, "plan", "--program", program, "--guide-stars").want(t, 0)
 	memory = max(memory, last.memory)
