@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"crypto/md5"
 	"flag"
 	"fmt"
 	"os"
@@ -81,6 +82,29 @@ func chunks(n, size int) []queue.NewChunk {
 	return out
 }
 
+// keywords gives every file the checksum and the exact size that a keyword service lists.
+func keywords(b *testing.B, q *queue.Queue, queryID int64, n int) {
+	b.Helper()
+	ctx := b.Context()
+	if err := q.AddChunks(ctx, queryID, []queue.NewChunk{{Kind: "keywords"}}); err != nil {
+		b.Fatal(err)
+	}
+	c, _, err := q.NextChunk(ctx, queryID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	report := meter(b, n, "fact")
+	facts := seq(n, func(i int) queue.KeywordFact {
+		f := file(i)
+		sum := md5.Sum([]byte(f.URI))
+		return queue.KeywordFact{URI: f.URI, Size: f.Size, Checksum: sum[:], Facts: queue.Facts{Level: 2, CalVer: "1.18.0", CRDSCtx: "jwst_1364.pmap"}}
+	})
+	if err := q.FinishChunk(ctx, c, queue.ChunkResult{State: queue.ChunkDone, Facts: facts}); err != nil {
+		b.Fatal(err)
+	}
+	report()
+}
+
 // BenchmarkOffer offers -queue.files planned files.
 func BenchmarkOffer(b *testing.B) {
 	for b.Loop() {
@@ -94,7 +118,7 @@ func BenchmarkOffer(b *testing.B) {
 	}
 }
 
-// BenchmarkWork claims, places and finishes all files with 64 workers; in "waiting" half of the files wait meanwhile.
+// BenchmarkWork claims, places and finishes all files with 256 workers; in "waiting" half of the files wait meanwhile.
 func BenchmarkWork(b *testing.B) {
 	for _, waiting := range []bool{false, true} {
 		b.Run(fmt.Sprintf("waiting=%t", waiting), func(b *testing.B) {
@@ -103,6 +127,7 @@ func BenchmarkWork(b *testing.B) {
 				dir := b.TempDir()
 				q := openAt(b, dir, nil)
 				id := enqueue(b, q, *benchFiles)
+				keywords(b, q, id, *benchFiles)
 				cfg := queue.OfferConfig{}
 				left := *benchFiles
 				if waiting {
@@ -154,18 +179,18 @@ func reports(b *testing.B, q *queue.Queue) {
 	b.ReportMetric(float64(time.Since(start).Microseconds())/float64(max(n, 1)), "µs/listed")
 }
 
-// work runs 64 workers fed by one claimer until total jobs are done.
+// work runs 256 workers fed by one claimer until total jobs are done.
 func work(b *testing.B, q *queue.Queue, total int) {
 	ctx := b.Context()
 	run := startRun(b, q)
 	jobs := make(chan queue.Job)
 	var wg sync.WaitGroup
-	for range 64 {
+	for range 256 {
 		wg.Go(func() { drain(ctx, b, q, jobs) })
 	}
 	n := 0
 	for n < total {
-		batch := claim(b, q, run, 64)
+		batch := claim(b, q, run, 256)
 		if len(batch) == 0 {
 			b.Errorf("only %d of %d jobs", n, total)
 			break

@@ -195,6 +195,9 @@ INSERT INTO file(stem_id, name, state, query_id, kind_id, obs_dir_id, own, size_
 VALUES (?,?,'planned',?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
 func (in *ingest) file(f NewFile) error {
+	if f.URI == "" {
+		return errors.New("storing a file: it has no URI")
+	}
 	in.rows++
 	stem, name := splitURI(f.URI)
 	stemID, err := in.dir(in.ctx, stem)

@@ -180,9 +180,10 @@ func (k kind) merge(f Facts, keywords bool) kind {
 	return k
 }
 
-// splitURI cuts a URI after its last slash: what comes before is stored once for many files.
+// splitURI cuts a URI after its last slash: what comes before is stored once for many files. A slash at the very end
+// belongs to the name, so that a name is never empty (and such a one never safe).
 func splitURI(uri string) (stem, name string) {
-	i := strings.LastIndexByte(uri, '/') + 1
+	i := strings.LastIndexByte(strings.TrimSuffix(uri, "/"), '/') + 1
 	return uri[:i], uri[i:]
 }
 
