@@ -77,8 +77,9 @@ func (noReporter) End(*queue.Job, queue.State, string) {}
 func (noReporter) Note(string)                         {}
 
 const (
-	// DefaultJobs and DefaultRate are what one user may ask of the archive without a word to its help desk.
+	// DefaultJobs is how many transfers one user may have at a time without a word to the archive's help desk.
 	DefaultJobs = 4
+	// DefaultRate is how many file requests a second one user may make likewise.
 	DefaultRate = 10
 )
 

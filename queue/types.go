@@ -210,9 +210,12 @@ type Placement struct {
 type Trust string
 
 const (
+	// TrustUnproven: no checksum was seen to match yet, nor to fail for good. The state at the start.
 	TrustUnproven Trust = "unproven"
-	TrustProven   Trust = "proven"
-	TrustNotMD5   Trust = "not-md5"
+	// TrustProven: a file matched in length and MD5. From then on a mismatch is the file's fault.
+	TrustProven Trust = "proven"
+	// TrustNotMD5: three files arrived twice with the same bytes, and none ever matched. Checksums are ignored.
+	TrustNotMD5 Trust = "not-md5"
 )
 
 // Outcome is why an attempt ended without a file.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"syscall"
@@ -122,6 +123,7 @@ func errorCodes(err error) []int {
 		locked    *queue.LockedError
 		parse     *manifest.ParseError
 		storage   *fetcher.StorageError
+		space     *planner.SpaceError
 		outage    *fetcher.UnavailableError
 		remote    *mast.Error
 		pathError *fs.PathError
@@ -138,7 +140,7 @@ func errorCodes(err error) []int {
 		return []int{exitLocked}
 	case errors.As(err, &outage):
 		return []int{exitUnavailable}
-	case errors.As(err, &storage), isStorage(err):
+	case errors.As(err, &storage), errors.As(err, &space), isStorage(err):
 		return []int{exitStorage}
 	case errors.As(err, &remote):
 		if remote.Status == 401 || remote.Status == 403 {
@@ -190,9 +192,15 @@ func stateCodes(c queue.Counts, publicOnly bool) []int {
 
 // explain says an error in words for the user: what happened, and what to do.
 func explain(err error) (text, hint string) {
-	var locked *queue.LockedError
+	var (
+		locked *queue.LockedError
+		space  *planner.SpaceError
+	)
 	text = err.Error()
 	switch {
+	case errors.As(err, &space):
+		return fmt.Sprintf("%s (%s needed, %s free)", text, size(int64(min(space.NeedBytes, math.MaxInt64))), size(int64(min(space.FreeBytes, math.MaxInt64)))),
+			"make room, narrow the query, or start all the same with --ignore-space; the plan is kept"
 	case errors.Is(err, queue.ErrNoCampaign):
 		return text, "give the directory of one with -d, or start one with `jwstbulk get`"
 	case errors.Is(err, queue.ErrSchemaTooNew):

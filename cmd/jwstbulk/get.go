@@ -107,8 +107,10 @@ func runRun(ctx context.Context, o output, r runOptions) (err error) {
 	} else if _, err := checkToken(ctx, o, c, !r.plan.campaign.Archive.Token.IsZero()); err != nil {
 		return err
 	}
-	if err := checkSpace(ctx, c, r.ignoreSpace); err != nil {
-		return err
+	if !r.ignoreSpace {
+		if err := c.CheckSpace(ctx); err != nil {
+			return err
+		}
 	}
 	codes, err = fetchAndRecord(ctx, o, c, r)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jwstbulk/internal/campaign"
-	"jwstbulk/internal/durable"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -104,18 +103,6 @@ func planInto(ctx context.Context, o output, c *campaign.Campaign, p planOptions
 		return pl.PlanList(ctx, p.list)
 	}
 	return pl.Plan(ctx, p.query)
-}
-
-// checkSpace refuses to start what cannot fit.
-func checkSpace(ctx context.Context, c *campaign.Campaign, ignore bool) error {
-	if ignore {
-		return nil
-	}
-	counts, err := c.Queue.Counts(ctx)
-	if err != nil {
-		return err
-	}
-	return planner.CheckSpace(counts, 0, func() (uint64, uint64, error) { return durable.FreeSpace(c.Dir) })
 }
 
 // printPlan prints what a plan found: for people a summary, else a line for the plan and one for each of its files.

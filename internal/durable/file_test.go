@@ -1,8 +1,6 @@
 package durable_test
 
 import (
-	"errors"
-	"io"
 	"os"
 	"testing"
 
@@ -31,36 +29,6 @@ func names(t *testing.T, root *os.Root) []string {
 		t.Fatal(err)
 	}
 	return all
-}
-
-// TestWriteFile: a file is replaced whole or not at all, and a failure leaves nothing behind.
-func TestWriteFile(t *testing.T) {
-	t.Parallel()
-	root := openRoot(t)
-	put := func(text string, fail error) error {
-		return durable.WriteFile(root, "f", 0o644, func(w io.Writer) error {
-			if _, err := io.WriteString(w, text); err != nil {
-				return err
-			}
-			return fail
-		})
-	}
-	broken := errors.New("broken")
-	for _, step := range []struct {
-		text string
-		fail error
-		want string
-	}{{"one", nil, "one"}, {"two", broken, "one"}, {"three", nil, "three"}} {
-		if err := put(step.text, step.fail); !errors.Is(err, step.fail) {
-			t.Fatalf("WriteFile(%q) = %v, want %v", step.text, err, step.fail)
-		}
-		if b, err := root.ReadFile("f"); err != nil || string(b) != step.want {
-			t.Errorf("after writing %q the file holds %q, %v, want %q", step.text, b, err, step.want)
-		}
-		if all := names(t, root); len(all) != 1 {
-			t.Errorf("after writing %q there are %q, want f alone", step.text, all)
-		}
-	}
 }
 
 // TestSweepTemp: only what a killed writer of that very name left is removed.
