@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,6 +80,9 @@ func open(ctx context.Context, cfg Config, h hooks) (_ *Queue, err error) {
 	if q.locks, err = cfg.lock(q.owner); err != nil {
 		return nil, err
 	}
+	if err := cfg.sweepTemp(); err != nil {
+		return nil, err
+	}
 	if err := q.restoreLost(ctx); err != nil {
 		return nil, err
 	}
@@ -118,6 +122,24 @@ func (cfg Config) prepare() error {
 	for _, dir := range []string{filepath.Join(cfg.Dir, stateDir), filepath.Dir(cfg.Path)} {
 		if err := mkdirAll(dir); err != nil {
 			return fmt.Errorf("making the campaign: %w", err)
+		}
+	}
+	return nil
+}
+
+// sweepTemp removes what a kill left of files that were being replaced. The locks are held, so nobody is writing one.
+func (cfg Config) sweepTemp() error {
+	entries, err := os.ReadDir(cfg.state(""))
+	if err != nil {
+		return fmt.Errorf("looking for temporary files: %w", err)
+	}
+	for _, e := range entries {
+		stem, tmp := strings.CutSuffix(e.Name(), ".tmp")
+		if !tmp || !(strings.HasPrefix(stem, "status.json.") || strings.HasPrefix(stem, "done.jsonl.")) {
+			continue
+		}
+		if err := os.Remove(cfg.state(e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing a temporary file: %w", err)
 		}
 	}
 	return nil

@@ -85,7 +85,9 @@ func TestObservationsAndChildren(t *testing.T) {
 	q := openAt(t, dir, nil)
 	ctx := t.Context()
 	c := take(t, q)
-	obs := func(i int) queue.Observation { return queue.Observation{Obsid: int64(9 - i), ObsID: fmt.Sprint("o", 9-i)} }
+	obs := func(i int) queue.Observation {
+		return queue.Observation{Obsid: int64(9 - i), ObsID: fmt.Sprint("o", 9-i)}
+	}
 	children := []queue.NewChunk{{Kind: "products", Obsids: []int64{3, 2, 1}}, {Kind: "products", Obsids: []int64{4}}}
 	if err := q.FinishChunk(ctx, c, queue.ChunkResult{State: queue.ChunkDone, Observations: seq(9, obs), Children: children}); err != nil {
 		t.Fatal(err)
