@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -66,14 +67,18 @@ func (s *scanner) header(cards, date string) (map[string]string, error) {
 	return out, nil
 }
 
+// Sorted in Go: for ORDER BY and DISTINCT SQLite would build two temporary tables for a handful of rows.
 const selectObs = `
-SELECT DISTINCT o.obs_id FROM file_observation p JOIN observation o ON o.obsid = p.obsid WHERE p.file_id = CAST(? AS INTEGER) ORDER BY 1`
+SELECT o.obs_id FROM file_observation p JOIN observation o ON o.obsid = p.obsid WHERE p.file_id = CAST(? AS INTEGER)`
 
-func fillObs(ctx context.Context, c *conn, f *File) error {
-	return c.query(ctx, selectObs, []any{f.ID}, func(r row) error {
-		f.Observations = append(f.Observations, r.str(0))
+// obsOf returns the names of the observations that list a file, sorted bytewise.
+func obsOf(ctx context.Context, c *conn, id int64) (out []string, err error) {
+	err = c.query(ctx, selectObs, []any{id}, func(r row) error {
+		out = append(out, r.str(0))
 		return nil
 	})
+	slices.Sort(out)
+	return slices.Compact(out), err
 }
 
 const selectFile = fileColumns + `WHERE f.id = CAST(? AS INTEGER)`
@@ -90,7 +95,7 @@ func oneFile(ctx context.Context, c *conn, id int64) (File, error) {
 		err = fmt.Errorf("no such row")
 	}
 	if err == nil {
-		err = fillObs(ctx, c, &f)
+		f.Observations, err = obsOf(ctx, c, f.ID)
 	}
 	if err != nil {
 		return File{}, fmt.Errorf("reading file %d: %w", id, err)
@@ -215,7 +220,7 @@ func (l *lister) read(ctx context.Context, s *stream) error {
 		s.end = n < pageSize
 		for i := range s.page {
 			if err == nil && l.filter.ObsIDs {
-				err = fillObs(ctx, c, &s.page[i])
+				s.page[i].Observations, err = obsOf(ctx, c, s.page[i].ID)
 			}
 		}
 		return err

@@ -119,11 +119,29 @@ func lineOf(f File) JournalLine {
 	return l
 }
 
-// journalFile reads a row and adds its line to those the transaction will append.
+const selectLine = `
+SELECT s.path || f.name, f.state, CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END, f.size_bytes, f.sha256, f.md5,
+  f.proof, f.flagged, f.done_run_id, f.finished_at, h.cards, f.header_date, k.program, k.instrument, k.level, k.product_type,
+  k.rights, f.source
+FROM file f JOIN dir s ON s.id = f.stem_id JOIN kind k ON k.id = f.kind_id LEFT JOIN dir d ON d.id = f.dir_id
+LEFT JOIN header h ON h.id = f.header_id WHERE f.id = CAST(? AS INTEGER)`
+
+// journalFile reads what the journal needs of a row, and adds its line to those the transaction will append.
 func (t *tx) journalFile(ctx context.Context, id int64) error {
-	f, err := oneFile(ctx, t.conn, id)
-	if err != nil {
+	f := File{ID: id}
+	err := t.query(ctx, selectLine, []any{id}, func(r row) (err error) {
+		f.URI, f.State, f.Path, f.Size, f.SHA256, f.MD5 = r.str(0), State(r.str(1)), r.str(2), r.int(3), r.blob(4), r.blob(5)
+		f.Proof, f.Flagged, f.RunID, f.FinishedAt = Proof(r.str(6)), r.str(7), r.int(8), r.time(9)
+		f.Program, f.Instrument, f.Level, f.ProductType = r.str(12), r.str(13), int(r.int(14)), r.str(15)
+		f.Rights, f.Source = r.str(16), r.str(17)
+		f.Header, err = t.q.scan.header(r.str(10), r.stamp(11))
 		return err
+	})
+	if err == nil && f.State == Done {
+		f.Observations, err = obsOf(ctx, t.conn, id)
+	}
+	if err != nil {
+		return fmt.Errorf("reading file %d for the journal: %w", id, err)
 	}
 	b, err := json.Marshal(lineOf(f))
 	if err != nil {

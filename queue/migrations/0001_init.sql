@@ -219,7 +219,8 @@ CREATE TRIGGER file_update AFTER UPDATE OF state, reason, size_bytes ON file
     ON CONFLICT DO UPDATE SET files = files + 1, bytes = bytes + excluded.bytes;
 END;
 
-CREATE TRIGGER file_move BEFORE UPDATE OF state ON file
+-- AFTER, not BEFORE: after a BEFORE trigger SQLite reads the whole row again. ABORT undoes the statement either way.
+CREATE TRIGGER file_move AFTER UPDATE OF state ON file
   WHEN OLD.state <> NEW.state AND 0 = CASE OLD.state
     WHEN 'planned' THEN instr('pending parked failed', NEW.state)
     WHEN 'pending' THEN instr('running parked lent', NEW.state)
