@@ -1,7 +1,6 @@
 package queue_test
 
 import (
-	"iter"
 	"testing"
 
 	"jwstbulk/queue"
@@ -28,10 +27,10 @@ func TestForgetQuery(t *testing.T) {
 		if err != nil || !ok {
 			t.Fatalf("NextChunk = %v, %v", ok, err)
 		}
-		out := queue.ChunkResult{State: queue.ChunkDone, Omitted: one(queue.Omitted{URI: "mast:JWST/product/a_gs-id.fits", Rule: "guide-stars", Size: 1}),
-			Observations: one(queue.Observation{Obsid: 7, ObsID: "jw1"})}
+		out := queue.ChunkResult{State: queue.ChunkDone, Omitted: list(queue.Omitted{URI: "mast:JWST/product/a_gs-id.fits", Rule: "guide-stars", Size: 1}),
+			Observations: list(queue.Observation{Obsid: 7, ObsID: "jw1"})}
 		if withFile {
-			out.Files = one(queue.NewFile{URI: "mast:JWST/product/a.fits", Name: "a.fits", Size: 1, Parents: []int64{7}})
+			out.Files = list(queue.NewFile{URI: "mast:JWST/product/a.fits", Name: "a.fits", Size: 1, Parents: []int64{7}})
 		}
 		if err := q.FinishChunk(ctx, c, out); err != nil {
 			t.Fatal(err)
@@ -47,8 +46,4 @@ func TestForgetQuery(t *testing.T) {
 			t.Errorf("%d queries left of one with files %v", len(queries), withFile)
 		}
 	}
-}
-
-func one[T any](v T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) { yield(v, nil) }
 }

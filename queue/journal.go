@@ -96,9 +96,10 @@ func (j *journal) point(name string) error {
 
 func (j *journal) close() error { return j.f.Close() }
 
-// replaceFile writes a file beside path, flushes it, renames it over path and flushes the directory.
+// replaceFile writes a file beside path, flushes it, renames it over path and flushes the directory. The temporary file has
+// one name, so that what a killed process leaves is taken up by the next write: one caller at a time for a path.
 func replaceFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return fmt.Errorf("creating a temporary file: %w", err)
 	}
@@ -108,9 +109,6 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 		}
 	}()
 	err = write(f)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
 	if err == nil {
 		err = f.Sync()
 	}
