@@ -107,16 +107,22 @@ func runRun(ctx context.Context, o output, r runOptions) (err error) {
 	} else if _, err := checkToken(ctx, o, c, !r.plan.campaign.Archive.Token.IsZero()); err != nil {
 		return err
 	}
-	if !r.ignoreSpace {
-		if err := c.CheckSpace(ctx); err != nil {
-			return err
-		}
+	if err := checkSpace(ctx, c, r.ignoreSpace); err != nil {
+		return err
 	}
 	codes, err = fetchAndRecord(ctx, o, c, r)
 	if err != nil {
 		return err
 	}
 	return reported(codes)
+}
+
+// checkSpace refuses to start what cannot fit, unless told to ignore that.
+func checkSpace(ctx context.Context, c *campaign.Campaign, ignore bool) error {
+	if ignore {
+		return nil
+	}
+	return c.CheckSpace(ctx)
 }
 
 // fetchAndRecord makes one run: whatever ends it, the manifest is written and the end is told.
