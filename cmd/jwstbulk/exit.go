@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"jwstbulk/fetcher"
+	"jwstbulk/internal/campaign"
 	"jwstbulk/internal/mast"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
@@ -45,6 +46,7 @@ const exitHelp = `Exit codes:
    7  local storage: space, inodes, quota or permission
    9  nothing to do (only with --error-on-nothing)
    10 out of time, work is left: run it again
+   11 drift: the archive, or the newer manifest, no longer holds what the manifest records
    12 another process holds the campaign
    130, 143 interrupted; run it again to go on`
 
@@ -138,7 +140,7 @@ func errorCodes(err error) []int {
 		return []int{exitUsage}
 	case errors.As(err, &locked):
 		return []int{exitLocked}
-	case errors.As(err, &outage):
+	case errors.As(err, &outage), errors.Is(err, campaign.ErrIncomplete):
 		return []int{exitUnavailable}
 	case errors.As(err, &storage), errors.As(err, &space), isStorage(err):
 		return []int{exitStorage}

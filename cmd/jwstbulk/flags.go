@@ -23,9 +23,15 @@ func env(flag string) []string {
 
 // commonFlags are taken by every command that has a campaign.
 func commonFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Value: ".", EnvVars: env("dir"), Usage: "the campaign's `DIR`ectory: data, manifest, and state in .jwstbulk"},
 		&cli.StringFlag{Name: "queue", EnvVars: env("queue"), TakesFile: true, Usage: "keep the queue database in `FILE` (a local disk, where DIR is on a network file system)"},
+	}, outputFlags()...)
+}
+
+// outputFlags are taken by every command: how it tells what it does.
+func outputFlags() []cli.Flag {
+	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", EnvVars: env("json"), Usage: "results as JSON, one object a line"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, EnvVars: env("quiet"), Usage: "no progress, warnings only"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, EnvVars: env("verbose"), Usage: "log every request to stderr"},

@@ -12,7 +12,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"jwstbulk/internal/campaign"
 	"jwstbulk/internal/fits"
 	"jwstbulk/manifest"
 )
@@ -221,45 +220,4 @@ func checkFile(stdin io.Reader, name string) (checkLine, error) {
 		l.Verdict, l.Why = "checksum", r.SumErr.Error()
 	}
 	return l, nil
-}
-
-func manifestCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "manifest",
-		Usage: "the record of what was fetched",
-		Subcommands: []*cli.Command{{
-			Name:         "write",
-			Usage:        "write manifest.jsonl, SHA256SUMS and provenance.jsonl anew from the queue",
-			Flags:        commonFlags(),
-			OnUsageError: onUsageError,
-			Action: func(c *cli.Context) error {
-				if err := noArgs(c); err != nil {
-					return err
-				}
-				o := readOutput(c)
-				cfg, err := readCampaign(c, o, false)
-				if err != nil {
-					return err
-				}
-				return runManifestWrite(c.Context, o, cfg)
-			},
-		}},
-		OnUsageError: onUsageError,
-	}
-}
-
-func runManifestWrite(ctx context.Context, o output, cfg campaign.Config) error {
-	c, err := campaign.Open(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	h, err := c.WriteManifest(ctx)
-	if e := c.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(o.stdout, "manifest  %s, %s files, %s missing\nroot      %s\n", filepath.Join(c.Dir, manifest.Name), number(h.Files), number(h.Missing), h.Root)
-	return err
 }

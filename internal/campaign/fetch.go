@@ -17,6 +17,9 @@ const statusEvery = 10 * time.Second
 func (c *Campaign) Fetch(ctx context.Context, cfg fetcher.Config) (fetcher.Result, error) {
 	mast := fetcher.MAST{Client: c.Client}
 	cfg.Queue, cfg.Root, cfg.Source, cfg.Archive, cfg.NetworkFS = c.Queue, c.Root, mast, mast, c.NetworkFS
+	if cfg.Reporter == nil {
+		cfg.Reporter = silent{}
+	}
 	meter := &meter{Reporter: cfg.Reporter}
 	cfg.Reporter = meter
 	f, err := fetcher.New(cfg)
@@ -49,6 +52,14 @@ func (c *Campaign) writeStatus(ctx context.Context, runID int64, m *meter, done 
 		}
 	}
 }
+
+// silent is the Reporter of a caller that has none.
+type silent struct{}
+
+func (silent) Begin(*queue.Job, int64, int64)      {}
+func (silent) Bytes(*queue.Job, int64)             {}
+func (silent) End(*queue.Job, queue.State, string) {}
+func (silent) Note(string)                         {}
 
 // meter measures the bytes that pass a Reporter.
 type meter struct {
