@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,11 @@ func queryFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "guide-stars", Category: "Query", EnvVars: env("guide-stars"), Usage: "guide-star files (_gs-) too; they are left out otherwise"},
 		&cli.StringFlag{Name: "from", Category: "Query", EnvVars: env("from"), TakesFile: true, Usage: "instead of a query: the files of a MAST curl script or of a list of URIs in `FILE`, - for stdin"},
 	}
+}
+
+// without leaves out the flags of some names.
+func without(flags []cli.Flag, names ...string) []cli.Flag {
+	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(names, f.Names()[0]) })
 }
 
 // fetchFlags say how to fetch.
@@ -148,6 +154,9 @@ func readFetch(c *cli.Context) (fetcher.Config, error) {
 	cfg := fetcher.Config{
 		Jobs: c.Int("jobs"), Linger: c.Duration("linger"), MaxOutage: c.Duration("max-outage"), Stall: c.Duration("stall"),
 		Tries: c.Int("retries"), AcceptSize: c.Bool("accept-server-size"), Order: queue.Order(c.String("order-by")),
+	}
+	if cfg.Jobs == 0 && c.Command.Name == "verify" { // there it counts readers first
+		cfg.Jobs = fetcher.DefaultJobs
 	}
 	if cfg.Jobs < 1 || cfg.Jobs > 256 {
 		return cfg, usagef("invalid -j %d: want 1 to 256 transfers", cfg.Jobs)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -20,31 +21,40 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "verify",
 		Usage: "check the files against the manifest",
-		Description: "Reads every file again and holds it against manifest.jsonl in the campaign directory. Changes nothing.\n" +
-			"Exit code 6 if a file is missing, modified or corrupt.",
-		Flags: append([]cli.Flag{
+		Description: "Reads every file again and holds it against manifest.jsonl in the campaign directory. Without --repair it changes nothing.\n" +
+			"Exit code 6 if a file is missing, modified or corrupt, and was not repaired.",
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "level", Value: "digest", EnvVars: env("level"), Usage: "`size|digest|fits`: lengths alone, SHA-256, or SHA-256 and the structure of FITS files"},
-			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, EnvVars: env("jobs"), Usage: "files read at a time, `N`; 0: one a processor"},
-		}, commonFlags()...),
+			&cli.BoolFlag{Name: "repair", EnvVars: env("repair"), Usage: "fetch again what is wrong; exit code 11 where the archive has no longer the recorded bytes"},
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, EnvVars: env("jobs"), Usage: "files read at a time, and with --repair transfers, `N`; 0: one a processor, and 4 transfers"},
+		}, commonFlags(), without(fetchFlags(), "jobs"), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
 				return err
 			}
-			level := manifest.Level(c.String("level"))
-			switch level {
+			cfg := manifest.VerifyConfig{Level: manifest.Level(c.String("level")), Workers: c.Int("jobs")}
+			switch cfg.Level {
 			case manifest.LevelSize, manifest.LevelDigest, manifest.LevelFITS:
 			default:
-				return usagef("invalid --level %q: want size, digest or fits", level)
+				return usagef("invalid --level %q: want size, digest or fits", cfg.Level)
 			}
-			if c.Int("jobs") < 0 {
-				return usagef("invalid -j %d: want 0 or more", c.Int("jobs"))
+			if cfg.Workers < 0 {
+				return usagef("invalid -j %d: want 0 or more", cfg.Workers)
+			}
+			o := readOutput(c)
+			if c.Bool("repair") {
+				r, err := readRun(c, o, false)
+				if err != nil {
+					return err
+				}
+				return verifyAndRepair(c.Context, o, r, cfg)
 			}
 			dir, err := filepath.Abs(c.String("dir"))
 			if err != nil {
 				return err
 			}
-			return runVerify(c.Context, readOutput(c), dir, manifest.VerifyConfig{Level: level, Workers: c.Int("jobs")})
+			return runVerify(c.Context, o, dir, cfg)
 		},
 	}
 }
@@ -58,30 +68,42 @@ type verifyLine struct {
 }
 
 func runVerify(ctx context.Context, o output, dir string, cfg manifest.VerifyConfig) error {
+	wrong, err := verifyTree(ctx, o, dir, cfg)
+	if err == nil && len(wrong) > 0 {
+		err = reported([]int{exitVerify})
+	}
+	return err
+}
+
+// verifyTree verifies, tells what it found, and returns the files of the manifest that are not ok.
+func verifyTree(ctx context.Context, o output, dir string, cfg manifest.VerifyConfig) (wrong []manifest.Result, err error) {
 	f, err := os.Open(filepath.Join(dir, manifest.Name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("there is no %s in %q; `jwstbulk run` writes it, or give another directory with -d", manifest.Name, dir)
+		return nil, usagef("there is no %s in %q; `jwstbulk run` writes it, or give another directory with -d", manifest.Name, dir)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close() // only read from
 	fi, err := f.Stat()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cfg.Since = fi.ModTime()
 	m, err := manifest.Open(f)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", manifest.Name, err)
+		return nil, fmt.Errorf("reading %s: %w", manifest.Name, err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer root.Close() // only read from
 	w := newLines(o.stdout)
 	cfg.Report = func(r manifest.Result) {
+		if r.State != manifest.StateOK && r.State != manifest.StateExtra {
+			wrong = append(wrong, r)
+		}
 		switch {
 		case r.State == manifest.StateOK && r.Why == "":
 		case o.json:
@@ -92,20 +114,14 @@ func runVerify(ctx context.Context, o output, dir string, cfg manifest.VerifyCon
 	}
 	t, err := manifest.Verify(ctx, root, m, cfg)
 	if err != nil {
-		return errors.Join(w.flush(), fmt.Errorf("verifying: %w", err))
+		return nil, errors.Join(w.flush(), fmt.Errorf("verifying: %w", err))
 	}
 	if o.json {
 		w.add("verify", verifyTotals{Version: 1, Totals: t, Root: m.Header().Root, Complete: m.Header().Complete})
-		if err := w.flush(); err != nil {
-			return err
-		}
-	} else if _, err := io.WriteString(o.stdout, verifyText(t, m.Header())); err != nil {
-		return err
+		return wrong, w.flush()
 	}
-	if t.Bad() > 0 {
-		return reported([]int{exitVerify})
-	}
-	return nil
+	_, err = io.WriteString(o.stdout, verifyText(t, m.Header()))
+	return wrong, err
 }
 
 type verifyTotals struct {

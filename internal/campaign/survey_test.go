@@ -60,4 +60,3 @@ func TestSurveyRefusesWhatIsNotTheArchives(t *testing.T) {
 		t.Errorf("a foreign host: %v", err)
 	}
 }
-
