@@ -9,9 +9,9 @@ import (
 	"jwstbulk/queue"
 )
 
-// folder is where a file goes: JWST/<obs_id>, as MAST's own scripts lay files out. The obs_id is that of the product list,
+// Folder is where a file goes unless Config.Layout says otherwise: JWST/<obs_id>, as MAST's own scripts lay files out. The obs_id is that of the product list,
 // else of the keyword services, else the part of the name that says it, else _other.
-func folder(f queue.File) string {
+func Folder(f queue.File) string {
 	switch obs := f.ObsID; {
 	case obs != "":
 		return "JWST/" + obs
@@ -27,7 +27,7 @@ func folder(f queue.File) string {
 func (w *work) offer(ctx context.Context) error {
 	layout := w.cfg.Layout
 	if layout == nil {
-		layout = folder
+		layout = Folder
 	}
 	now := w.cfg.Now()
 	rep, err := w.q.Offer(ctx, w.id, queue.OfferConfig{

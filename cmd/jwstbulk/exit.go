@@ -129,6 +129,7 @@ func errorCodes(err error) []int {
 		outage    *fetcher.UnavailableError
 		remote    *mast.Error
 		pathError *fs.PathError
+		origin    *campaign.OriginError
 	)
 	switch {
 	case err == nil:
@@ -136,7 +137,7 @@ func errorCodes(err error) []int {
 	case errors.As(err, &reported):
 		return reported.codes
 	case errors.As(err, &usage), errors.As(err, &criteria), errors.As(err, &list), errors.As(err, &empty), errors.As(err, &parse),
-		errors.Is(err, queue.ErrNoCampaign), errors.Is(err, queue.ErrSchemaTooNew):
+		errors.As(err, &origin), errors.Is(err, campaign.ErrUnfinishedFreeze), errors.Is(err, queue.ErrNoCampaign), errors.Is(err, queue.ErrSchemaTooNew):
 		return []int{exitUsage}
 	case errors.As(err, &locked):
 		return []int{exitLocked}

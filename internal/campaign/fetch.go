@@ -13,8 +13,12 @@ import (
 const statusEvery = 10 * time.Second
 
 // Fetch works the queue until it is done, and keeps status.json fresh meanwhile. cfg's Queue, Root, Source, Archive and
-// NetworkFS are filled in; RunID must be set. Errors are fetcher.Run's.
+// NetworkFS are filled in; RunID must be set. Errors are fetcher.Run's
+// and ErrUnfinishedFreeze.
 func (c *Campaign) Fetch(ctx context.Context, cfg fetcher.Config) (fetcher.Result, error) {
+	if err := c.checkFreeze(ctx); err != nil {
+		return fetcher.Result{}, err
+	}
 	mast := fetcher.MAST{Client: c.Client}
 	cfg.Queue, cfg.Root, cfg.Source, cfg.Archive, cfg.NetworkFS = c.Queue, c.Root, mast, mast, c.NetworkFS
 	if cfg.Reporter == nil {

@@ -164,3 +164,14 @@ func surveyOf(t *testing.T, w *world, entries ...manifest.Entry) (int64, error) 
 	}
 	return s.Requests, s.Close()
 }
+
+// fetchError works the queue and returns what Fetch returns.
+func (w *world) fetchError(c *campaign.Campaign) error {
+	w.t.Helper()
+	id, err := c.Queue.StartRun(w.t.Context(), queue.RunInfo{Command: "test"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, err = c.Fetch(w.t.Context(), fetcher.Config{RunID: id, Rate: -1, Linger: time.Second})
+	return err
+}

@@ -1,23 +1,33 @@
 package campaign
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 
 	"jwstbulk/manifest"
 	"jwstbulk/queue"
 )
 
 // WriteManifest writes manifest.jsonl, SHA256SUMS and provenance.jsonl from the done files of the queue, in place of those
-// that are there. It returns the manifest's header.
+// that are there. A campaign that was begun from a manifest and holds exactly what that records gets it back, byte for byte.
+// It returns the manifest's header.
 func (c *Campaign) WriteManifest(ctx context.Context) (manifest.Header, error) {
-	h, err := c.manifestHeader(ctx)
+	h, same, err := c.sameAsOrigin(ctx)
 	if err != nil {
 		return h, err
 	}
-	h.Root, err = manifest.Write(c.Root, h, func() iter.Seq2[manifest.Entry, error] { return c.entries(ctx) })
+	entries := func() iter.Seq2[manifest.Entry, error] { return c.Origin() }
+	if !same {
+		entries = func() iter.Seq2[manifest.Entry, error] { return c.entries(ctx) }
+		if h, err = c.manifestHeader(ctx); err != nil {
+			return h, err
+		}
+	}
+	h.Root, err = manifest.Write(c.Root, h, entries)
 	if err != nil {
 		return h, fmt.Errorf("writing manifest: %w", err)
 	}
@@ -40,7 +50,11 @@ func (c *Campaign) manifestHeader(ctx context.Context) (manifest.Header, error) 
 	done := counts.State[queue.Done]
 	h := manifest.Header{Files: done.Files, Bytes: done.Bytes, Missing: counts.Total().Files - done.Files}
 	h.Complete = h.Missing == 0
-	for _, q := range queries {
+	for i, q := range queries {
+		// A query that was asked again counts once, by its last plan: it asks for the same.
+		if slices.ContainsFunc(queries[i+1:], func(later queue.QueryRow) bool { return bytes.Equal(later.Spec, q.Spec) }) {
+			continue
+		}
 		h.Query = append(h.Query, json.RawMessage(q.Spec))
 		failed, err := c.Queue.Chunks(ctx, q.ID, queue.ChunkFailed)
 		if err != nil {
