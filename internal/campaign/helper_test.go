@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return &world{t, masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 5, Rows: 20, Scale: 10000})})}
+	return &world{t, masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 2, Rows: 12, Scale: 10000})})}
 }
 
 func (w *world) archive() mast.Config {
@@ -82,7 +83,7 @@ func (w *world) got() *campaign.Campaign {
 	w.t.Helper()
 	c := w.open(filepath.Join(w.t.TempDir(), "campaign"))
 	w.plan(c)
-	if h := w.fetch(c); !h.Complete || h.Files < 10 {
+	if h := w.fetch(c); !h.Complete || h.Files < 5 {
 		w.t.Fatalf("%d files fetched, %d missing", h.Files, h.Missing)
 	}
 	return c
@@ -174,4 +175,9 @@ func (w *world) fetchError(c *campaign.Campaign) error {
 	}
 	_, err = c.Fetch(w.t.Context(), fetcher.Config{RunID: id, Rate: -1, Linger: time.Second})
 	return err
+}
+
+func (w *world) sum(c *campaign.Campaign, path string) string {
+	w.t.Helper()
+	return fmt.Sprintf("%x", sha256.Sum256(w.read(c, path)))
 }

@@ -112,15 +112,15 @@ func listOf(name string, entries iter.Seq2[manifest.Entry, error]) (*planner.Lis
 	return l, nil
 }
 
-// fact is an entry and what the archive says of it now.
-type fact struct {
+// stated is an entry and what the archive says of it now.
+type stated struct {
 	entry manifest.Entry
 	file  queue.File
 }
 
 // facts joins entries with the survey's rows; both are sorted by URI.
-func (s *Survey) facts(ctx context.Context, entries iter.Seq2[manifest.Entry, error]) iter.Seq2[fact, error] {
-	return func(yield func(fact, error) bool) {
+func (s *Survey) facts(ctx context.Context, entries iter.Seq2[manifest.Entry, error]) iter.Seq2[stated, error] {
+	return func(yield func(stated, error) bool) {
 		next, stop := iter.Pull2(s.queue.Files(ctx, queue.Filter{}))
 		defer stop()
 		file, ferr, more := next()
@@ -129,10 +129,10 @@ func (s *Survey) facts(ctx context.Context, entries iter.Seq2[manifest.Entry, er
 				file, ferr, more = next()
 			}
 			if err = errors.Join(err, ferr); err != nil {
-				yield(fact{}, err)
+				yield(stated{}, err)
 				return
 			}
-			f := fact{entry: e}
+			f := stated{entry: e}
 			if more && file.URI == e.URI {
 				f.file = file
 			}
@@ -176,7 +176,7 @@ func (s *Survey) Changes(ctx context.Context, entries iter.Seq2[manifest.Entry, 
 }
 
 // judge holds what the archive says of a file against its entry.
-func (s *Survey) judge(f fact) (manifest.Change, bool) {
+func (s *Survey) judge(f stated) (manifest.Change, bool) {
 	old := manifest.VersionOf(f.entry)
 	c := manifest.Change{URI: f.entry.URI, Old: &old}
 	if !f.file.Exact {
