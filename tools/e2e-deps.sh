@@ -8,6 +8,7 @@ set -eu
 needs='curl               curl --version
 strace             strace -V
 coreutils          sha256sum --version
+aria2              aria2c --version
 python3-astroquery /usr/bin/python3 -c import\ astroquery'
 
 missing() {

@@ -20,7 +20,7 @@ func manifestCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "manifest",
 		Usage:        "the record of what was fetched: write it anew, compare it, export it",
-		Subcommands:  []*cli.Command{manifestWriteCommand(), manifestDiffCommand()},
+		Subcommands:  []*cli.Command{manifestWriteCommand(), manifestDiffCommand(), manifestExportCommand()},
 		OnUsageError: onUsageError,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -67,17 +68,27 @@ func readCampaign(c *cli.Context, o output, create bool) (campaign.Config, error
 		Logger: log, Warn: func(text string) { o.say("%s", text) }}
 	cfg.Archive.Logger = log
 	cfg.Archive.UserAgent = "jwstbulk/" + version + " (JWST bulk downloader)"
-	if c.IsSet("archive") || c.String("archive") != "" {
-		u, err := url.Parse(c.String("archive"))
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-			return cfg, usagef("invalid --archive %q: want a URL such as https://mast.stsci.edu", mast.RedactURL(c.String("archive")))
-		}
-		cfg.Archive.BaseURL = c.String("archive")
+	if cfg.Archive.BaseURL, err = archiveURL(c); err != nil {
+		return cfg, err
 	}
 	cfg.Archive.Connections = max(c.Int("jobs"), 1)
 	cfg.Archive.TokenFor = c.String("token-for")
 	cfg.Archive.Token, err = readToken(c, o.stderr)
 	return cfg, err
+}
+
+// archiveURL is the archive's base URL, without a slash at the end; "" means the archive itself, for commands that have no
+// flag for it.
+func archiveURL(c *cli.Context) (string, error) {
+	text := c.String("archive")
+	if text == "" && !c.IsSet("archive") {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		return "", usagef("invalid --archive %q: want a URL such as https://mast.stsci.edu", mast.RedactURL(text))
+	}
+	return strings.TrimRight(text, "/"), nil
 }
 
 // openReader opens a campaign for reading; it needs no lock. It refuses a directory without a campaign.
