@@ -149,7 +149,6 @@ type stream struct {
 	key    string // URI of the head, or the stem while nothing is read
 	last   string // name of the last row read
 	page   []File
-	names  []string
 	end    bool // no further page
 }
 
