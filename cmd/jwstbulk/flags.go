@@ -92,6 +92,7 @@ func fetchFlags() []cli.Flag {
 		&cli.StringFlag{Name: "archive-checksum", Category: cat, Value: "auto", EnvVars: env("archive-checksum"), Usage: "`auto|require`: whether a checksum counts even before one was seen to match"},
 		&cli.BoolFlag{Name: "accept-server-size", Category: cat, EnvVars: env("accept-server-size"), Usage: "take the server's word where its length differs from the catalogue's"},
 		&cli.BoolFlag{Name: "ignore-space", Category: cat, EnvVars: env("ignore-space"), Usage: "start although the free space or inodes do not suffice"},
+		&cli.BoolFlag{Name: "strict", Category: cat, EnvVars: env("strict"), Usage: "exit 11 if files of one programme and instrument mix versions of the pipeline or its reference files"},
 		&cli.BoolFlag{Name: "error-on-nothing", Category: cat, EnvVars: env("error-on-nothing"), Usage: "exit 9 if there was nothing to do"},
 	}
 }

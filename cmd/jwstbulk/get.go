@@ -74,12 +74,13 @@ type runOptions struct {
 	ignoreSpace    bool
 	errorOnNothing bool
 	publicOnly     bool
+	strict         bool // mixed versions of the pipeline or its reference files are an error
 	command        string
 }
 
 func readRun(c *cli.Context, o output, create bool) (runOptions, error) {
 	r := runOptions{ignoreSpace: c.Bool("ignore-space"), errorOnNothing: c.Bool("error-on-nothing"),
-		publicOnly: c.String("rights") == "public", command: c.Command.Name}
+		publicOnly: c.String("rights") == "public", strict: c.Bool("strict"), command: c.Command.Name}
 	err := noArgs(c)
 	if err == nil {
 		r.fetch, err = readFetch(c)
@@ -161,26 +162,31 @@ func fetchAndRecord(ctx context.Context, o output, c *campaign.Campaign, r runOp
 	if runErr != nil {
 		printError(o.stderr, runErr)
 	}
-	return rep.Codes, rep.write(o)
+	if err := rep.write(o); err != nil {
+		return nil, err
+	}
+	warnMixed(o, rep.Mixed, r.strict)
+	return rep.Codes, nil
 }
 
 // runReport is what a run says at its end, for people and, with --json, for programs.
 type runReport struct {
-	Version  int          `json:"version"` // 1
-	Run      int64        `json:"run"`
-	Exit     int          `json:"exit"`
-	Codes    []int        `json:"exit_codes"` // all that apply
-	Files    int64        `json:"files"`      // fetched in this run
-	Bytes    int64        `json:"bytes"`      // received in this run
-	Requests int64        `json:"requests"`
-	Seconds  float64      `json:"seconds"`
-	Drained  bool         `json:"drained"`
-	Total    queue.Count  `json:"total"`
-	Done     queue.Count  `json:"done"`
-	Counts   queue.Counts `json:"counts"`
-	Manifest string       `json:"manifest"`
-	Root     string       `json:"root"`
-	Error    string       `json:"error,omitempty"`
+	Version  int            `json:"version"` // 1
+	Run      int64          `json:"run"`
+	Exit     int            `json:"exit"`
+	Codes    []int          `json:"exit_codes"` // all that apply
+	Files    int64          `json:"files"`      // fetched in this run
+	Bytes    int64          `json:"bytes"`      // received in this run
+	Requests int64          `json:"requests"`
+	Seconds  float64        `json:"seconds"`
+	Drained  bool           `json:"drained"`
+	Total    queue.Count    `json:"total"`
+	Done     queue.Count    `json:"done"`
+	Counts   queue.Counts   `json:"counts"`
+	Manifest string         `json:"manifest"`
+	Root     string         `json:"root"`
+	Mixed    []manifest.Mix `json:"mixed,omitempty"` // programmes and instruments that mix versions
+	Error    string         `json:"error,omitempty"`
 	dir      string
 }
 
@@ -207,10 +213,19 @@ func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.
 	if i := slices.Index(codes, exitVerify); i >= 0 && frozen != "" {
 		codes[i] = exitDrift // the bytes are right, but not those that the manifest demands
 	}
+	var mixed []manifest.Mix
+	if h.Root != "" { // it was written
+		if mixed, err = manifest.Mixed(c.Recorded()); err != nil {
+			return runReport{}, err
+		}
+	}
+	if r.strict && len(mixed) > 0 {
+		codes = append(codes, exitDrift)
+	}
 	slices.Sort(codes)
 	rep := runReport{Version: 1, Run: id, Codes: slices.Compact(codes), Files: res.Files, Bytes: res.Bytes, Requests: res.Requests,
 		Seconds: res.Elapsed.Seconds(), Drained: res.Drained, Total: counts.Total(), Done: counts.State[queue.Done], Counts: counts,
-		Manifest: manifest.Name, Root: h.Root, dir: c.Dir}
+		Manifest: manifest.Name, Root: h.Root, Mixed: mixed, dir: c.Dir}
 	rep.Exit = worst(rep.Codes)
 	if runErr != nil {
 		rep.Error = runErr.Error()

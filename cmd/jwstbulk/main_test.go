@@ -78,10 +78,18 @@ func faultCmd(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func archiveCmd(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 || args[0] != "down" {
-		ts.Fatalf("usage: archive down")
+	switch {
+	case neg:
+		ts.Fatalf("archive cannot be negated")
+	case len(args) == 1 && args[0] == "down":
+		ts.Check(server(ts).Close())
+	case len(args) == 2 && args[0] == "reprocess":
+		if len(server(ts).Reprocess(args[1])) == 0 {
+			ts.Fatalf("nothing is called %s", args[1])
+		}
+	default:
+		ts.Fatalf("usage: archive down | archive reprocess GLOB")
 	}
-	ts.Check(server(ts).Close())
 }
 
 func requestsCmd(ts *testscript.TestScript, neg bool, args []string) {
@@ -115,7 +123,7 @@ func TestReadmeTellsExitCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, code := range []int{exitOK, exitInternal, exitUsage, exitSomeFailed, exitAuth, exitUnavailable, exitVerify, exitStorage, exitNothing, exitAgain, exitLocked} {
+	for _, code := range []int{exitOK, exitInternal, exitUsage, exitSomeFailed, exitAuth, exitUnavailable, exitVerify, exitStorage, exitNothing, exitAgain, exitDrift, exitLocked} {
 		if !strings.Contains(string(b), "\n| "+strconv.Itoa(code)+" | ") {
 			t.Errorf("README.md does not tell exit code %d", code)
 		}

@@ -99,6 +99,11 @@ func (c *Campaign) Origin() iter.Seq2[manifest.Entry, error] {
 	return FileEntries(name)
 }
 
+// Recorded yields the entries of the campaign's manifest as it stands on disk.
+func (c *Campaign) Recorded() iter.Seq2[manifest.Entry, error] {
+	return FileEntries(filepath.Join(c.Dir, manifest.Name))
+}
+
 // PlanManifest adds the files of the manifest in a file to the campaign, under the paths it gives them. Frozen, each must
 // have the digest it records to be accepted. The manifest is kept, and WriteManifest writes it back, byte for byte, once the
 // campaign holds exactly what it records. cfg's Queue, Archive and Layout are filled in. Errors: those of the manifest,
