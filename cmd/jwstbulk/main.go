@@ -44,7 +44,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			"Stop it at any time; the same command, or `jwstbulk run`, goes on where it was.\n\n" + exitHelp,
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{getCommand(), planCommand(), runCommand(), statusCommand(), errorsCommand(), whyCommand(),
-			retryCommand(), verifyCommand(), checkCommand(), manifestCommand(), updateCommand()},
+			retryCommand(), verifyCommand(), checkCommand(), manifestCommand(), updateCommand(), citeCommand()},
 		HideHelpCommand:           true,
 		UseShortOptionHandling:    false,
 		DisableSliceFlagSeparator: true,
