@@ -7,7 +7,8 @@
 //
 // Write puts manifest.jsonl and SHA256SUMS in place atomically; WriteProvenance adds provenance.jsonl, which holds what may
 // vary and promises nothing. Reader is strict: what it accepts, Encode gives back byte for byte. Verify holds a tree against a
-// manifest, opening files through os.Root so that no path or symbolic link leads outside.
+// manifest, opening files through os.Root so that no path or symbolic link leads outside. Compare merges two manifests, Mixed
+// finds versions that do not belong together, Export and WriteBag write the record in the forms of other programs.
 //
 // Memory does not grow with the number of entries but for one thing: 8 bytes a path (about 16 with slack) are kept while
 // reading and writing, to refuse two entries with one path. The package knows no queue and no archive, and changes no data file.
