@@ -2,7 +2,8 @@ package planner
 
 import (
 	"fmt"
-	"path"
+	"slices"
+	"strconv"
 	"strings"
 
 	"jwstbulk/internal/mast"
@@ -71,11 +72,14 @@ func textParts(column, separator string, values []string) []part {
 			exact = append(exact, v)
 		}
 	}
-	if len(exact) > 0 {
-		parts = append(parts, part{filter: mast.Filter{Column: column, Values: exact, Separator: separator}})
+	for some := range slices.Chunk(exact, maxValues) {
+		parts = append(parts, part{filter: mast.Filter{Column: column, Values: some, Separator: separator}})
 	}
 	return parts
 }
+
+// maxValues bounds the values in one condition: 1,000 obs_ids make a request of 60 KB.
+const maxValues = 1000
 
 // instrumentParts asks for an instrument without a mode by prefix: the column says NIRCAM/IMAGE since 2023.
 func instrumentParts(values []string) []part {
@@ -88,19 +92,32 @@ func instrumentParts(values []string) []part {
 	return textParts("instrument_name", "", pattern)
 }
 
-// obsParts turns PROGRAM:OBSERVATION into the two forms that obs_id has, and a glob into the archive's only wildcard, *.
-// The archive's pattern may match more than was asked for (its _ stands for any letter): see obsMatch.
+// obsParts turns PROGRAM:OBSERVATION into the two forms that obs_id has, a glob into the archive's only wildcard, *, and a
+// number into a condition on obsid. The archive's pattern may match more than was asked for (its _ stands for any letter):
+// see obsSet.
 func obsParts(values []string) []part {
-	var patterns []string
+	var patterns, ids []string
 	for _, v := range values {
-		var p, o int
-		if n, err := fmt.Sscanf(v, "%d:%d", &p, &o); n == 2 && err == nil {
+		if digits(v) {
+			ids = append(ids, v)
+			continue
+		}
+		if p, o, ok := programObs(v); ok {
 			patterns = append(patterns, fmt.Sprintf("jw%05d%03d*", p, o), fmt.Sprintf("jw%05d-o%03d*", p, o))
 			continue
 		}
 		patterns = append(patterns, widen(v))
 	}
-	return textParts("obs_id", "", patterns)
+	return append(textParts("obs_id", "", patterns), textParts("obsid", "", ids)...)
+}
+
+// programObs reads the normal form of PROGRAM:OBSERVATION.
+func programObs(v string) (program, obs int, ok bool) {
+	if !strings.Contains(v, ":") {
+		return 0, 0, false
+	}
+	n, err := fmt.Sscanf(v, "%d:%d", &program, &obs)
+	return program, obs, n == 2 && err == nil
 }
 
 // widen replaces ? and [classes] of a glob by *.
@@ -123,23 +140,44 @@ func widen(glob string) string {
 	return b.String()
 }
 
-// obsMatch reports whether an obs_id is one that was asked for; an empty list asks for all.
-func obsMatch(asked []string, obsID string) bool {
+// obsSet is what --obs asks for. The zero obsSet takes every observation.
+type obsSet struct {
+	exact    map[string]bool // obs_ids
+	ids      map[string]bool // obsids
+	prefixes []string
+	globs    []string
+}
+
+// newObsSet takes the values of a normal query.
+func newObsSet(asked []string) obsSet {
 	if len(asked) == 0 {
+		return obsSet{}
+	}
+	s := obsSet{exact: map[string]bool{}, ids: map[string]bool{}}
+	for _, a := range asked {
+		p, o, ok := programObs(a)
+		switch {
+		case ok:
+			s.prefixes = append(s.prefixes, fmt.Sprintf("jw%05d%03d", p, o), fmt.Sprintf("jw%05d-o%03d", p, o))
+		case digits(a):
+			s.ids[a] = true
+		case strings.ContainsAny(a, "*?["):
+			s.globs = append(s.globs, a)
+		default:
+			s.exact[a] = true
+		}
+	}
+	return s
+}
+
+// has reports whether an observation was asked for.
+func (s obsSet) has(obsID string, obsid int64) bool {
+	if s.exact == nil {
 		return true
 	}
 	obsID = strings.ToLower(obsID)
-	for _, a := range asked {
-		var p, o int
-		if n, err := fmt.Sscanf(a, "%d:%d", &p, &o); n == 2 && err == nil {
-			if strings.HasPrefix(obsID, fmt.Sprintf("jw%05d%03d", p, o)) || strings.HasPrefix(obsID, fmt.Sprintf("jw%05d-o%03d", p, o)) {
-				return true
-			}
-		} else if ok, err := path.Match(a, obsID); ok && err == nil {
-			return true
-		}
-	}
-	return false
+	return s.exact[obsID] || len(s.ids) > 0 && s.ids[strconv.FormatInt(obsid, 10)] || matches(s.globs, obsID) ||
+		slices.ContainsFunc(s.prefixes, func(p string) bool { return strings.HasPrefix(obsID, p) })
 }
 
 // countBranches is the number of requests that the criteria need.

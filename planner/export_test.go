@@ -15,10 +15,12 @@ var (
 	SafeName     = safeName
 	ServiceOf    = serviceOf
 	LevelOf      = levelOf
-	ObsMatch     = obsMatch
 	Widen        = widen
 	ShellWords   = shellWords
 )
+
+// ObsMatch reports whether --obs asks for an observation.
+func ObsMatch(asked []string, obsID string) bool { return newObsSet(asked).has(obsID, 0) }
 
 // RuleOf applies the file criteria of a query.
 func RuleOf(q Query, name string, f queue.Facts) string {

@@ -13,12 +13,17 @@ import (
 	"strings"
 )
 
-// List is a list of files to fetch, as ParseList reads it.
+// List is a list of files to fetch, or of observations to fetch the files of, as ParseList reads it.
 type List struct {
 	Name   string // for messages: the file it was read from
-	Format string // "curl-script" or "uri-list"
+	Format string // "curl-script", "uri-list", "table", "votable" or "events"
 	Items  []ListItem
-	// Select narrows the list by file name: Suffixes, Include and Exclude. Other criteria cannot be applied to a list.
+	// Obs are the observations of a table that names no files: obs_ids, or obsids in decimal. Items is then empty.
+	Obs []string
+	// Skipped counts the lines that were left out because they could not be read; Bad holds the first of them, ten at most.
+	Skipped int64
+	Bad     []ListError
+	// Select narrows the list. Of files, only Suffixes, Include and Exclude can be told; observations take all criteria.
 	Select Query
 }
 
@@ -63,56 +68,131 @@ const (
 	maxURI      = 4 << 10
 )
 
-// listFormat is one kind of list. item reads one logical line; ok is false where the line names no file.
+// maxBad is how many lines that were left out are remembered.
+const maxBad = 10
+
+// listFormat is one kind of list.
 type listFormat struct {
-	name   string
-	sniff  func(head []byte) bool
-	script bool // shell: continuation lines and here-documents
-	item   func(line string) (it ListItem, ok bool, err error)
+	name  string
+	sniff func(head []byte) bool
+	read  func(r io.Reader, l *listing) error
+}
+
+// listing is a list that is being read.
+type listing struct {
+	List
+	skipBad bool
+}
+
+// bad refuses a line: by an error, or by counting it.
+func (l *listing) bad(line int, err error) error {
+	e := ListError{l.Name, line, err.Error()}
+	if !l.skipBad {
+		return &e
+	}
+	if l.Skipped++; len(l.Bad) < maxBad {
+		l.Bad = append(l.Bad, e)
+	}
+	return nil
 }
 
 // listFormats is ordered: the first whose sniff accepts the beginning reads the list.
 func listFormats() []listFormat {
 	return []listFormat{
-		{"curl-script", sniffScript, true, scriptItem},
-		{"uri-list", sniffURIs, false, uriItem},
+		{"curl-script", sniffScript, func(r io.Reader, l *listing) error { return readLines(r, l, true, scriptItem) }},
+		{"uri-list", sniffURIs, func(r io.Reader, l *listing) error { return readLines(r, l, false, uriItem) }},
+		{"votable", sniffVOTable, readVOTable},
+		{"events", sniffEvents, readEvents},
+		{"table", sniffTable, readTable},
 	}
 }
 
-// ParseList reads a list of files: a script that MAST generated for curl (bundle.sh and the Portal's, with or without
-// token lines, and the Missions search's), or text with one mast: URI or Download URL a line, # comments and blank lines
-// allowed. name stands for the list in messages. Nothing in a script is executed; only URIs and output folders are taken.
+// ListConfig says how a list is read. The zero value is legal.
+type ListConfig struct {
+	Name    string // stands for the list in messages; "" means "list"
+	SkipBad bool   // leave out lines that cannot be read, and count them, instead of refusing the list
+}
+
+// ParseList is ReadList with a name and nothing left out.
+func ParseList(r io.Reader, name string) (*List, error) { return ReadList(r, ListConfig{Name: name}) }
+
+// ReadList reads a list of files. The format is told from its beginning:
+//
+//   - a script that MAST generated for curl (bundle.sh and the Portal's, with or without token lines, and the Missions
+//     search's). Nothing in it is executed; only URIs and output folders are taken;
+//   - text with one mast: URI, s3://stpubdata key or Download URL a line, # comments and blank lines allowed;
+//   - a table of products: CSV (also separated by tabs, semicolons or blanks), ECSV, or VOTable with TABLEDATA, with a column
+//     dataURI, uri, productFilename or filename: those of astroquery, of the Portal, and the Mission Search's export;
+//   - a table of observations: the same formats with a column obsid or obs_id and none of the above; see List.Obs;
+//   - the JSON of MAST's subscription service: New, Reprocessed and Public events.
 //
 // Every error about the contents is a *ListError. Engineering telemetry (mast:jwstedb/…) and products of other missions
-// are refused; so is a list without any file. Repeats are kept.
-func ParseList(r io.Reader, name string) (*List, error) {
+// are refused; so is a list that names nothing. Repeats are kept. ReadList holds the list in memory: about 200 bytes an
+// entry.
+func ReadList(r io.Reader, cfg ListConfig) (*List, error) {
+	if cfg.Name == "" {
+		cfg.Name = "list"
+	}
 	br := bufio.NewReaderSize(r, sniffBytes)
 	head, err := br.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading list %q: %w", name, err)
+		return nil, fmt.Errorf("reading list %q: %w", cfg.Name, err)
 	}
-	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	const bom = "\xef\xbb\xbf"
+	if bytes.HasPrefix(head, []byte(bom)) {
+		head = head[len(bom):]
+		// What was peeked at can be discarded.
+		_, _ = br.Discard(len(bom))
+	}
 	for _, f := range listFormats() {
-		if f.sniff(head) {
-			return f.read(br, name)
+		if !f.sniff(head) {
+			continue
 		}
+		l := &listing{List: List{Name: cfg.Name, Format: f.name}, skipBad: cfg.SkipBad}
+		if err := f.read(br, l); err != nil {
+			return nil, err
+		}
+		if len(l.Items)+len(l.Obs) == 0 {
+			return nil, &ListError{cfg.Name, 0, "the list names no file" + skippedNote(l.Skipped)}
+		}
+		return &l.List, nil
 	}
-	if len(bytes.TrimSpace(head)) == 0 {
-		return nil, &ListError{name, 0, "the list is empty"}
-	}
-	return nil, &ListError{name, 0, "unknown format: want a curl script of MAST, or one mast: URI or Download URL a line"}
+	return nil, unknownFormat(cfg.Name, head)
 }
 
-func (f listFormat) read(r io.Reader, name string) (*List, error) {
-	l := &List{Name: name, Format: f.name}
+func skippedNote(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d lines were left out", n)
+}
+
+// unknownFormat says what was expected, and what the thing looks like.
+func unknownFormat(name string, head []byte) error {
+	head = bytes.ToLower(bytes.TrimSpace(head))
+	switch {
+	case len(head) == 0:
+		return &ListError{name, 0, "the list is empty"}
+	case bytes.HasPrefix(head, []byte("<")):
+		return &ListError{name, 0, "this is a web page or XML of another kind, not a list; was it saved in place of a download?"}
+	case bytes.HasPrefix(head, []byte("simple  =")):
+		return &ListError{name, 0, "this is a FITS file, not a list"}
+	}
+	return &ListError{name, 0, "unknown format: want a curl script of MAST, one mast: URI or Download URL a line, a table with a column " +
+		"dataURI, productFilename, filename, obsid or obs_id (CSV, ECSV, VOTable), or JSON of the subscription service"}
+}
+
+// readLines reads a list of lines; script means shell, with continuation lines and here-documents. item reads one logical
+// line; its ok is false where the line names no file.
+func readLines(r io.Reader, l *listing, script bool, item func(line string) (it ListItem, ok bool, err error)) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 0, 4096), maxListLine)
 	var joined, heredoc string
 	no, start := 0, 0
 	for sc.Scan() {
 		no++
-		line := strings.TrimSpace(strings.TrimPrefix(sc.Text(), "\ufeff"))
-		if f.script {
+		line := strings.TrimSpace(sc.Text())
+		if script {
 			if heredoc != "" {
 				if line == heredoc {
 					heredoc = ""
@@ -131,25 +211,23 @@ func (f listFormat) read(r io.Reader, name string) (*List, error) {
 		if joined == "" {
 			start = no
 		}
-		it, ok, err := f.item(joined + line)
+		it, ok, err := item(joined + line)
 		joined = ""
 		if err != nil {
-			return nil, &ListError{name, start, err.Error()}
-		}
-		if ok {
+			if err := l.bad(start, err); err != nil {
+				return err
+			}
+		} else if ok {
 			it.Line = start
 			l.Items = append(l.Items, it)
 		}
 	}
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return nil, &ListError{name, no + 1, fmt.Sprintf("line is longer than %d bytes", maxListLine)}
+		return &ListError{l.Name, no + 1, fmt.Sprintf("line is longer than %d bytes", maxListLine)}
 	} else if err != nil {
-		return nil, fmt.Errorf("reading list %q: %w", name, err)
+		return fmt.Errorf("reading list %q: %w", l.Name, err)
 	}
-	if len(l.Items) == 0 {
-		return nil, &ListError{name, 0, "the list names no file"}
-	}
-	return l, nil
+	return nil
 }
 
 func sniffURIs(head []byte) bool {
@@ -158,7 +236,7 @@ func sniffURIs(head []byte) bool {
 		if len(line) == 0 || line[0] == '#' {
 			continue
 		}
-		return bytes.HasPrefix(line, []byte("mast:")) || bytes.HasPrefix(line, []byte("http:")) || bytes.HasPrefix(line, []byte("https:"))
+		return bytes.HasPrefix(line, []byte("mast:")) || bytes.HasPrefix(line, []byte("s3:")) || bytes.HasPrefix(line, []byte("http:")) || bytes.HasPrefix(line, []byte("https:"))
 	}
 	return false
 }
@@ -171,17 +249,23 @@ func uriItem(line string) (ListItem, bool, error) {
 	return it, err == nil, err
 }
 
-// parseLocation reads a mast: URI or one of the archive's download URLs.
+// publicBucket begins the keys of the archive's public copies: s3://stpubdata/jwst/public/jw01345/L3/…/NAME.
+const publicBucket = "s3://stpubdata/jwst/"
+
+// parseLocation reads a mast: URI, a key of the public bucket, or one of the archive's download URLs.
 func parseLocation(s string) (ListItem, error) {
 	lower := strings.ToLower(s)
 	switch {
 	case strings.HasPrefix(lower, "mast:"):
 		uri, err := productURI(s)
 		return ListItem{URI: uri}, err
+	case strings.HasPrefix(lower, publicBucket):
+		uri, err := productURI(productPrefix + s[strings.LastIndexByte(s, '/')+1:])
+		return ListItem{URI: uri}, err
 	case strings.HasPrefix(lower, "https://"), strings.HasPrefix(lower, "http://"):
 		return parseURL(s)
 	}
-	return ListItem{}, fmt.Errorf("%.200q is neither a mast: URI nor a URL", s)
+	return ListItem{}, fmt.Errorf("%.200q is neither a mast: URI nor a download URL", s)
 }
 
 // parseURL takes the file out of a download URL; the URL itself is never asked for. Forms: …/Download/file?uri=URI,

@@ -84,9 +84,10 @@ func rangeOf(q mast.Query, column string) (lo, hi float64) {
 
 // observations translates rows, and drops those that only the archive's wider pattern matched.
 func (w *work) observations(r *mast.Reply) iter.Seq2[queue.Observation, error] {
+	asked := newObsSet(w.query.Obs)
 	return func(yield func(queue.Observation, error) bool) {
 		for o, err := range r.Observations() {
-			if err == nil && (o.ObsID <= 0 || !obsMatch(w.query.Obs, o.ObsName)) {
+			if err == nil && (o.ObsID <= 0 || !asked.has(o.ObsName, o.ObsID)) {
 				continue
 			}
 			if !yield(queue.Observation{

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strings"
 
 	"jwstbulk/internal/mast"
 	"jwstbulk/queue"
@@ -12,16 +13,23 @@ import (
 
 // PlanList adds the files of a list to the campaign as Plan does those of a query; their exact sizes and checksums come
 // from the keyword services. The list's own folders are kept. List.Select may narrow it by Suffixes, Include and Exclude;
-// other criteria are refused with *UsageError: a list does not say rights, types or observations.
+// other criteria are refused with *UsageError: a list of files does not say rights, types or observations. A list of
+// observations is planned as the query that names them, which takes all criteria.
 //
 // A plan that was interrupted is taken up when the same list is given again.
 func (p *Planner) PlanList(ctx context.Context, l *List) (Summary, error) {
-	sel := Query{Suffixes: l.Select.Suffixes, Include: l.Select.Include, Exclude: l.Select.Exclude}
-	rest := l.Select
-	rest.Suffixes, rest.Include, rest.Exclude, rest.GuideStars = nil, nil, nil, false
-	if b, err := json.Marshal(rest); err != nil || string(b) != "{}" {
-		return Summary{}, &UsageError{Flag: "--from", Value: l.Name, Want: "no criteria beside --suffix, --include and --exclude"}
+	if len(l.Obs) > 0 {
+		q := l.Select
+		if len(q.Obs) > 0 {
+			return Summary{}, &UsageError{Flag: "--obs", Value: strings.Join(q.Obs, ","), Want: "nothing: the list names the observations"}
+		}
+		q.Obs = l.Obs
+		return p.Plan(ctx, q)
 	}
+	if err := l.checkSelect(); err != nil {
+		return Summary{}, err
+	}
+	sel := Query{Suffixes: l.Select.Suffixes, Include: l.Select.Include, Exclude: l.Select.Exclude}
 	id := l.ID()
 	sel.List = &id
 	sel.GuideStars = true // a list names what it wants
@@ -44,6 +52,16 @@ func (p *Planner) PlanList(ctx context.Context, l *List) (Summary, error) {
 		return Summary{}, fmt.Errorf("planning list %q: %w", l.Name, err)
 	}
 	return w.finish(ctx, spec, resumed)
+}
+
+// checkSelect refuses what the entries of a list of files cannot be chosen by.
+func (l *List) checkSelect() error {
+	rest := l.Select
+	rest.Suffixes, rest.Include, rest.Exclude, rest.GuideStars = nil, nil, nil, false
+	if b, err := json.Marshal(rest); err != nil || string(b) != "{}" {
+		return &UsageError{Flag: "--from", Value: l.Name, Want: "no criteria beside --suffix, --include and --exclude"}
+	}
+	return nil
 }
 
 // takeList stores the whole list at once.

@@ -16,7 +16,7 @@ import (
 // The fields hold what the user typed; Canonical gives the form that is stored and compared.
 type Query struct {
 	Programs     []string `json:"program,omitempty"`      // programme numbers, with or without zero padding
-	Obs          []string `json:"obs,omitempty"`          // obs_id, a glob of one (jw01345-o0*), or PROGRAM:OBSERVATION (1345:12)
+	Obs          []string `json:"obs,omitempty"`          // obs_id, a glob of one (jw01345-o0*), PROGRAM:OBSERVATION (1345:12), or an obsid (83254329)
 	Instruments  []string `json:"instrument,omitempty"`   // NIRCAM, NIRISS, NIRSPEC, MIRI, FGS; with a mode as NIRCAM/IMAGE
 	Filters      []string `json:"filter,omitempty"`       // optical elements: F150W, F2*
 	Targets      []string `json:"target,omitempty"`       // target names as the archive spells them, * for any text
@@ -139,7 +139,7 @@ func normalProgram(flag, v string) (string, error) {
 }
 
 func normalObs(flag, v string) (string, error) {
-	const want = "an obs_id such as jw01345-o012_t001_nircam_clear-f150w, a glob of one, or PROGRAM:OBSERVATION such as 1345:12"
+	const want = "an obs_id such as jw01345-o012_t001_nircam_clear-f150w, a glob of one, PROGRAM:OBSERVATION such as 1345:12, or an obsid such as 83254329"
 	if p, o, ok := strings.Cut(v, ":"); ok {
 		pn, err1 := strconv.ParseUint(p, 10, 32)
 		on, err2 := strconv.ParseUint(o, 10, 32)

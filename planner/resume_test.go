@@ -306,3 +306,38 @@ func ExampleCheckSpace() {
 	fmt.Println(err)
 	// Output: not enough space: 1020 bytes needed, 500 free
 }
+
+// A table of observations is planned as the query that names them; the criteria of files apply.
+func TestPlanListOfObservations(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 6})})
+	all := r.plan(planner.Query{Programs: []string{"10001"}, Levels: []string{"3"}})
+	names := map[string]bool{}
+	for _, f := range r.files() {
+		names[f.URI] = true
+	}
+	o := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 6})})
+	ids := "obsid,target\n"
+	for ob := range o.srv.Observations() {
+		ids += fmt.Sprintf("%d,x\n", ob.Obsid)
+	}
+	l, err := planner.ParseList(strings.NewReader(ids), "obs.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Select = planner.Query{Levels: []string{"3"}}
+	s, err := o.planner().PlanList(t.Context(), l)
+	if err != nil || s.Files != all.Files || s.Files == 0 {
+		t.Errorf("PlanList = %d files, %v, want %d", s.Files, err, all.Files)
+	}
+	for _, f := range o.files() {
+		if !names[f.URI] {
+			t.Errorf("%s is not what the query lists", f.URI)
+		}
+	}
+	l.Select.Obs = []string{"jw*"}
+	var usage *planner.UsageError
+	if _, err := o.planner().PlanList(t.Context(), l); !errors.As(err, &usage) {
+		t.Errorf("PlanList with --obs = %v, want *UsageError", err)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -55,7 +56,7 @@ func queryFlags() []cli.Flag {
 	}
 	return []cli.Flag{
 		list("program", "programme `NUMBER`s, e.g. 1345 or 1345,2733"),
-		list("obs", "`OBS`ervations: an obs_id, a glob of one (jw01345-o0*), or PROGRAM:OBSERVATION (1345:12)"),
+		list("obs", "`OBS`ervations: an obs_id, a glob of one (jw01345-o0*), PROGRAM:OBSERVATION (1345:12), or an obsid (83254329)"),
 		list("instrument", "`NAME`: NIRCAM, NIRISS, NIRSPEC, MIRI, FGS, with a mode as NIRCAM/IMAGE if wanted"),
 		list("filter", "optical `ELEMENT`s, e.g. F150W,F2*"),
 		list("target", "`TARGET` names as the archive spells them, * for any text"),
@@ -68,7 +69,8 @@ func queryFlags() []cli.Flag {
 		list("include", "only files whose name matches one of these `GLOB`s"),
 		list("exclude", "no files whose name matches one of these `GLOB`s"),
 		&cli.BoolFlag{Name: "guide-stars", Category: "Query", EnvVars: env("guide-stars"), Usage: "guide-star files (_gs-) too; they are left out otherwise"},
-		&cli.StringFlag{Name: "from", Category: "Query", EnvVars: env("from"), TakesFile: true, Usage: "instead of a query: the files of a MAST curl script or of a list of URIs in `FILE`, - for stdin"},
+		&cli.StringFlag{Name: "from", Category: "Query", EnvVars: env("from"), TakesFile: true, Usage: "start from the list in `FILE` (- for stdin): a MAST curl script, URIs, a table (CSV, ECSV, VOTable) of files or observations, subscription JSON"},
+		&cli.BoolFlag{Name: "skip-bad-lines", Category: "Query", EnvVars: env("skip-bad-lines"), Usage: "leave out, and count, the lines of --from that cannot be read"},
 	}
 }
 
@@ -119,35 +121,54 @@ func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *planner.List, e
 		Suffixes: values(c, "suffix"), ProductTypes: values(c, "product-type"), Rights: c.String("rights"),
 		Include: values(c, "include"), Exclude: values(c, "exclude"), GuideStars: c.Bool("guide-stars"),
 	}
-	from := c.String("from")
-	if from == "" {
+	if c.String("from") == "" {
+		if c.Bool("skip-bad-lines") {
+			return q, nil, usagef("--skip-bad-lines needs --from FILE")
+		}
 		return q, nil, q.Validate()
 	}
-	for _, f := range queryFlags() {
-		switch name := f.Names()[0]; name {
-		case "from", "suffix", "include", "exclude":
-		default:
-			if c.IsSet(name) {
-				return q, nil, usagef("--from names the files itself; only --suffix, --include and --exclude narrow it, not --%s", name)
+	l, err := readList(c, stdin)
+	if err != nil {
+		return q, nil, err
+	}
+	l.Select = q
+	if len(l.Obs) == 0 {
+		l.Select = planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude}
+		for _, f := range queryFlags() {
+			switch name := f.Names()[0]; name {
+			case "from", "suffix", "include", "exclude", "skip-bad-lines":
+			default:
+				if c.IsSet(name) {
+					return q, nil, usagef("--from names the files itself; only --suffix, --include and --exclude narrow it, not --%s", name)
+				}
 			}
 		}
 	}
-	chosen := planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude}
-	name := "stdin"
+	return q, l, nil
+}
+
+// readList reads what --from names, and tells which lines were left out.
+func readList(c *cli.Context, stdin io.Reader) (*planner.List, error) {
+	from, name := c.String("from"), "stdin"
 	if from != "-" {
 		f, err := os.Open(from)
 		if err != nil {
-			return q, nil, usagef("reading the list: %v", err)
+			return nil, usagef("reading the list: %v", err)
 		}
 		defer f.Close() // only read from
 		name, stdin = filepath.Base(from), f
 	}
-	l, err := planner.ParseList(stdin, name)
+	l, err := planner.ReadList(stdin, planner.ListConfig{Name: name, SkipBad: c.Bool("skip-bad-lines")})
 	if err != nil {
-		return q, nil, err
+		return nil, err
 	}
-	l.Select = chosen
-	return q, l, nil
+	for _, bad := range l.Bad {
+		fmt.Fprintf(c.App.ErrWriter, "jwstbulk: left out %s\n", clean(bad.Error()))
+	}
+	if more := l.Skipped - int64(len(l.Bad)); more > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "jwstbulk: left out %d more lines of %s\n", more, clean(name))
+	}
+	return l, nil
 }
 
 // readFetch turns the fetch flags into a fetcher.Config.
