@@ -13,12 +13,13 @@ import (
 type criterion struct {
 	flag, value string
 	parts       []part
+	columns     []string // what must be read to apply it here
 }
 
 // part is what one request can ask of a criterion: the archive takes one pattern a column and one circle a request.
 type part struct {
 	filter   mast.Filter
-	position string // instead of filter
+	position string // instead of filter; neither: nothing is asked, the criterion is applied here
 }
 
 // maxBranches bounds the requests that one query turns into: every combination of parts is asked by itself.
@@ -32,7 +33,7 @@ func (q Query) criteria() []criterion {
 	var cs []criterion
 	add := func(flag string, values []string, parts []part) {
 		if len(values) > 0 {
-			cs = append(cs, criterion{flag, strings.Join(values, ","), parts})
+			cs = append(cs, criterion{flag: flag, value: strings.Join(values, ","), parts: parts})
 		}
 	}
 	add("--program", q.Programs, []part{{filter: mast.Filter{Column: "proposal_id", Values: q.Programs}}})
@@ -53,6 +54,18 @@ func (q Query) criteria() []criterion {
 	}
 	add("--cone", q.Cones, cones)
 	add("--date", q.Dates, dates)
+	excluding := 0
+	for _, c := range q.conditions() {
+		if c.not {
+			excluding++
+			cs = append(cs, criterion{flag: "--where", value: c.String(), parts: []part{{}}, columns: []string{c.name}})
+		} else {
+			add("--where", []string{c.String()}, c.parts())
+		}
+	}
+	if excluding == len(cs) {
+		return nil // nothing narrows the observations
+	}
 	return cs
 }
 
@@ -200,13 +213,20 @@ func branches(cs []criterion) []mast.Query {
 		Columns: observationColumns,
 	}}
 	for _, c := range cs {
+		for _, name := range c.columns {
+			if !slices.Contains(strings.Split(qs[0].Columns, ","), name) {
+				qs[0].Columns += "," + name
+			}
+		}
+	}
+	for _, c := range cs {
 		var next []mast.Query
 		for _, q := range qs {
 			for _, p := range c.parts {
 				b := q
 				if p.position != "" {
 					b.Position = p.position
-				} else {
+				} else if p.filter.Column != "" {
 					b.Filters = append(q.Filters[:len(q.Filters):len(q.Filters)], p.filter)
 				}
 				next = append(next, b)

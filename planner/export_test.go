@@ -28,7 +28,7 @@ func RuleOf(q Query, name string, f queue.Facts) string {
 	if err != nil {
 		return err.Error()
 	}
-	return newSelector(n).rule(name, &f)
+	return newSelector(n).rule(name, -1, &f)
 }
 
 // Branches describes the requests of a query.
@@ -52,4 +52,13 @@ func RowFunc(q Query) func(*mast.Product) queue.ProductRow {
 	}
 	w := &work{query: n, sel: newSelector(n)}
 	return func(p *mast.Product) queue.ProductRow { return w.row(p, nil) }
+}
+
+// NormalWhere gives the normal form of the conditions of a query.
+func NormalWhere(q Query) []string {
+	n, err := q.normal()
+	if err != nil {
+		return nil
+	}
+	return n.Where
 }

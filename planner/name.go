@@ -54,6 +54,15 @@ func instrumentOf(name string) string {
 	return ""
 }
 
+// detectorOf tells the detector of an exposure's product in lower case; "" for products that have none, or several.
+func detectorOf(name string) string {
+	t := strings.SplitN(name, "_", 5)
+	if len(t) < 5 || exposurePart(name) == "" || !digits(strings.TrimPrefix(t[0], "jw")) {
+		return ""
+	}
+	return t[3]
+}
+
 // programOf tells the programme, without padding, from a file name that begins with jwPPPPP; "" if it does not.
 func programOf(name string) string {
 	if len(name) < 7 || name[:2] != "jw" || !digits(name[2:7]) {

@@ -82,12 +82,13 @@ func rangeOf(q mast.Query, column string) (lo, hi float64) {
 	return mjdLowest, mjdHighest
 }
 
-// observations translates rows, and drops those that only the archive's wider pattern matched.
+// observations translates rows, and drops those that only the archive's wider pattern matched or that are excluded.
 func (w *work) observations(r *mast.Reply) iter.Seq2[queue.Observation, error] {
-	asked := newObsSet(w.query.Obs)
+	asked, conditions := newObsSet(w.query.Obs), w.query.conditions()
 	return func(yield func(queue.Observation, error) bool) {
 		for o, err := range r.Observations() {
-			if err == nil && (o.ObsID <= 0 || !asked.has(o.ObsName, o.ObsID)) {
+			if err == nil && (o.ObsID <= 0 || !asked.has(o.ObsName, o.ObsID) ||
+				slices.ContainsFunc(conditions, func(c condition) bool { return c.excludes(&o) })) {
 				continue
 			}
 			if !yield(queue.Observation{

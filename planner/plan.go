@@ -52,6 +52,10 @@ type Config struct {
 	// Layout gives the folder of a file, slash separated, relative to the campaign; nil means JWST/<obs_id>.
 	Layout func(queue.File) string
 
+	// Resolve gives the position of a fixed target in degrees (ICRS), and the name the resolver knows it by; a name that it
+	// does not know is fs.ErrNotExist. nil means that queries with Objects are refused.
+	Resolve func(ctx context.Context, name string) (ra, dec float64, canonical string, err error)
+
 	// MaxRows is the most rows that one request for observations or keywords may bring; above it the request is split by
 	// time. 0 means 400,000: the archive resets connections at about 500,000.
 	MaxRows int64
@@ -124,6 +128,10 @@ func (p *Planner) Plan(ctx context.Context, q Query) (Summary, error) {
 	if q.List != nil {
 		return Summary{}, &UsageError{Flag: "query", Want: "criteria, not a list"}
 	}
+	q, resolved, err := p.resolve(ctx, q)
+	if err != nil {
+		return Summary{}, err
+	}
 	spec, err := q.Canonical()
 	if err != nil {
 		return Summary{}, err
@@ -139,7 +147,7 @@ func (p *Planner) Plan(ctx context.Context, q Query) (Summary, error) {
 	if err := p.seed(ctx, id, observeChunks(q)); err != nil {
 		return Summary{}, err
 	}
-	w := &work{Planner: p, id: id, query: q, sel: newSelector(q)}
+	w := &work{Planner: p, id: id, query: q, sel: newSelector(q), resolved: resolved}
 	if err := w.stages(ctx); err != nil {
 		return Summary{}, fmt.Errorf("planning query %d: %w", id, err)
 	}
@@ -193,6 +201,8 @@ type work struct {
 	query Query // normal
 	sel   *selector
 	list  *List // of PlanList; nil otherwise
+
+	resolved []Resolved // the names that became cones
 }
 
 // stages works all chunks, kind by kind. Each kind's chunks may beget more of their own and of later kinds.

@@ -80,7 +80,7 @@ func (w *work) listRows() iter.Seq2[queue.ProductRow, error] {
 				URI: it.URI, Name: name, ObsID: it.Folder, Own: it.Folder != "", Size: -1,
 				Facts: queue.Facts{Program: programOf(name), Instrument: instrumentOf(name), Level: levelOf(name)},
 			}}
-			r.Rule = w.sel.rule(name, &r.File.Facts)
+			r.Rule = w.sel.rule(name, -1, &r.File.Facts)
 			if !yield(r, nil) {
 				return
 			}

@@ -258,7 +258,7 @@ func (w *work) row(p *mast.Product, byID map[int64]asked) queue.ProductRow {
 	if o.Release != 0 && !isPublic(p.Rights) {
 		f.ReleaseAt = time.Unix(o.Release, 0).UTC()
 	}
-	if r.Rule = w.sel.rule(name, f); r.Rule == "" && parent > 0 {
+	if r.Rule = w.sel.rule(name, p.Size, f); r.Rule == "" && parent > 0 {
 		r.File.Own = p.ObsID == parent
 		r.File.Parents = []int64{parent}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Query is what a user asks for, in the words of the command line. Criteria of different fields are combined by AND, the
@@ -21,10 +23,19 @@ type Query struct {
 	Filters      []string `json:"filter,omitempty"`       // optical elements: F150W, F2*
 	Targets      []string `json:"target,omitempty"`       // target names as the archive spells them, * for any text
 	Cones        []string `json:"cone,omitempty"`         // "RA DEC RADIUS", see ParseCone
+	Objects      []string `json:"object,omitempty"`       // names of fixed targets; Plan turns them into Cones
+	Radius       string   `json:"radius,omitempty"`       // around Objects: degrees, 30s, 3m; "" means 3m
 	Dates        []string `json:"date,omitempty"`         // start of the observation: FROM..TO, one end may be empty; see ParseDates
+	PIs          []string `json:"pi,omitempty"`           // principal investigators, a part of the name suffices; becomes Where
+	Categories   []string `json:"category,omitempty"`     // GO, GTO, ERS, DD, COM, CAL, …; becomes Where
+	Released     []string `json:"released,omitempty"`     // FROM..TO of the release; see ParseDates; becomes Where
+	Where        []string `json:"where,omitempty"`        // COLUMN=VALUES or COLUMN!=VALUES of the archive's observations
 	Levels       []string `json:"level,omitempty"`        // -1..4, or 1b 2a 2b 2c 3
 	Suffixes     []string `json:"suffix,omitempty"`       // i2d, _cal, cat.ecsv; without an extension any extension matches
 	ProductTypes []string `json:"product_type,omitempty"` // SCIENCE, PREVIEW, INFO, AUXILIARY, THUMBNAIL, CATALOG, CALIBRATION
+	Detectors    []string `json:"detector,omitempty"`     // as file names spell them: nrca1, nrs1, mirimage, nrca*
+	MinSize      string   `json:"min_size,omitempty"`     // bytes, 20M, 1.5GB; files of unknown size pass
+	MaxSize      string   `json:"max_size,omitempty"`     // the same
 	Rights       string   `json:"rights,omitempty"`       // public, exclusive or all; "" means all
 	Include      []string `json:"include,omitempty"`      // globs of file names; a file must match one
 	Exclude      []string `json:"exclude,omitempty"`      // globs of file names; a file must match none
@@ -83,51 +94,68 @@ func (q Query) Canonical() ([]byte, error) {
 // normal is the canonical form of the query; every field is checked.
 func (q Query) normal() (Query, error) {
 	n := Query{GuideStars: q.GuideStars, List: q.List}
-	fields := []struct {
-		flag string
-		in   []string
-		out  *[]string
-		one  func(flag, value string) (string, error)
-	}{
-		{"--program", q.Programs, &n.Programs, normalProgram},
-		{"--obs", q.Obs, &n.Obs, normalObs},
-		{"--instrument", q.Instruments, &n.Instruments, normalInstrument},
-		{"--filter", q.Filters, &n.Filters, normalFilter},
-		{"--target", q.Targets, &n.Targets, normalTarget},
-		{"--cone", q.Cones, &n.Cones, normalCone},
-		{"--date", q.Dates, &n.Dates, normalDates},
-		{"--level", q.Levels, &n.Levels, normalLevel},
-		{"--suffix", q.Suffixes, &n.Suffixes, normalSuffix},
-		{"--product-type", q.ProductTypes, &n.ProductTypes, normalProductType},
-		{"--include", q.Include, &n.Include, normalGlob},
-		{"--exclude", q.Exclude, &n.Exclude, normalGlob},
-	}
-	for _, f := range fields {
-		for _, v := range f.in {
-			s, err := f.one(f.flag, strings.TrimSpace(v))
+	out := n.keys()
+	for i, k := range q.keys() {
+		flag := "--" + k.name
+		switch {
+		case k.list != nil:
+			for _, v := range *k.list {
+				s, err := k.normal(flag, strings.TrimSpace(v))
+				if err != nil {
+					return Query{}, err
+				}
+				*out[i].list = append(*out[i].list, s)
+			}
+		case k.text != nil && strings.TrimSpace(*k.text) != "":
+			s, err := k.normal(flag, strings.TrimSpace(*k.text))
 			if err != nil {
 				return Query{}, err
 			}
-			*f.out = append(*f.out, s)
+			*out[i].text = s
 		}
-		slices.Sort(*f.out)
-		*f.out = slices.Compact(*f.out)
 	}
-	switch r := strings.ToLower(strings.TrimSpace(q.Rights)); r {
-	case "", "all":
-	case "public", "exclusive":
-		n.Rights = r
-	default:
-		return Query{}, &UsageError{Flag: "--rights", Value: q.Rights, Want: "public, exclusive or all"}
+	if err := n.fold(); err != nil {
+		return Query{}, err
 	}
 	cs := n.criteria()
-	if n.List == nil && len(cs) == 0 {
-		return Query{}, &UsageError{Flag: "query", Value: "", Want: "at least one of --program, --obs, --instrument, --filter, --target, --cone, --date"}
+	if n.List == nil && len(cs) == 0 && len(n.Objects) == 0 {
+		return Query{}, &UsageError{Flag: "query", Value: "", Want: "at least one of --program, --obs, --instrument, --filter, --target, --cone, --object, --date, --pi, --category, --released, --where"}
 	}
 	if countBranches(cs) > maxBranches {
 		return Query{}, &UsageError{Flag: "query", Value: "", Want: fmt.Sprintf("at most %d combinations of patterns, instruments, cones and dates", maxBranches)}
 	}
 	return n, nil
+}
+
+// fold turns criteria with a name of their own into conditions on columns, sorts all, and checks what belongs together.
+func (q *Query) fold() error {
+	for _, f := range []struct {
+		column string
+		values *[]string
+	}{{"proposal_pi", &q.PIs}, {"proposal_type", &q.Categories}, {"t_obs_release", &q.Released}} {
+		if len(*f.values) > 0 {
+			c, err := parseCondition("--where", f.column+"="+strings.Join(*f.values, ","))
+			if err != nil {
+				return err
+			}
+			q.Where = append(q.Where, c.String())
+		}
+		*f.values = nil
+	}
+	for _, k := range q.keys() {
+		if k.list != nil {
+			slices.Sort(*k.list)
+			*k.list = slices.Compact(*k.list)
+		}
+	}
+	lo, hi := sizeOf(q.MinSize), sizeOf(q.MaxSize)
+	if q.MaxSize != "" && hi < lo {
+		return &UsageError{"--max-size", q.MaxSize, "no less than --min-size"}
+	}
+	if err := q.checkObjects(); err != nil {
+		return err
+	}
+	return q.checkWhere()
 }
 
 func normalProgram(flag, v string) (string, error) {
@@ -220,6 +248,66 @@ func normalProductType(flag, v string) (string, error) {
 		return "", &UsageError{flag, v, "one of " + strings.Join(productTypes, ", ")}
 	}
 	return u, nil
+}
+
+// normalPI makes a pattern of a part of the name: the archive says "Pontoppidan, Klaus M.". A comma becomes *, for in a
+// condition it separates values.
+func normalPI(flag, v string) (string, error) {
+	v = strings.ReplaceAll(strings.ReplaceAll(v, ", ", "*"), ",", "*")
+	if strings.Trim(v, "*") == "" || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f || r == '%' }) {
+		return "", &UsageError{flag, v, "the principal investigator's name or a part of it"}
+	}
+	if i := strings.Index(v, "*"); i > 0 && i < len(v)-1 {
+		return "*" + v + "*", nil
+	}
+	if !strings.Contains(v, "*") {
+		v = "*" + v + "*"
+	}
+	return v, nil
+}
+
+func normalCategory(flag, v string) (string, error) {
+	if !isWord(v) {
+		return "", &UsageError{flag, v, "a category of proposals such as GO, GTO, ERS, DD, COM or CAL"}
+	}
+	return strings.ToUpper(v), nil
+}
+
+func normalReleased(flag, v string) (string, error) { return normalDates(flag, v) }
+
+func normalDetector(flag, v string) (string, error) {
+	d := strings.ToLower(v)
+	if !isWord(strings.ReplaceAll(d, "*", "") + "x") {
+		return "", &UsageError{flag, v, "a detector as file names spell it (nrca1, nrcalong, nrs1, mirimage, nis), * for any text"}
+	}
+	return d, nil
+}
+
+func normalRights(flag, v string) (string, error) {
+	switch r := strings.ToLower(v); r {
+	case "all":
+		return "", nil
+	case "public", "exclusive":
+		return r, nil
+	}
+	return "", &UsageError{flag, v, "public, exclusive or all"}
+}
+
+func normalSize(flag, v string) (string, error) {
+	n, err := humanize.ParseBytes(v)
+	if err != nil || n > 1<<60 {
+		return "", &UsageError{flag, v, "a number of bytes such as 500k, 20M or 1.5GB"}
+	}
+	return strconv.FormatUint(n, 10), nil
+}
+
+// sizeOf reads a normal size; 0 if there is none.
+func sizeOf(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func normalGlob(flag, v string) (string, error) {

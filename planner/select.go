@@ -16,6 +16,8 @@ const (
 	RuleLevel       = "level"        // --level
 	RuleSuffix      = "suffix"       // --suffix
 	RuleProductType = "product-type" // --product-type
+	RuleDetector    = "detector"     // --detector
+	RuleSize        = "size"         // --min-size, --max-size
 	RuleRights      = "rights"       // --rights
 	RuleInclude     = "include"      // --include: matches none
 	RuleExclude     = "exclude"      // --exclude: matches one
@@ -28,6 +30,8 @@ type selector struct {
 	stages           []string // 1b, 2a, 2b, 2c: part of a level, told by suffix
 	suffixes         []string // "cal", "cat.ecsv"
 	types            []string
+	detectors        []string // patterns
+	least, most      int64    // bytes; most 0: no limit
 	rights           string
 	include, exclude []string
 }
@@ -35,6 +39,7 @@ type selector struct {
 // newSelector takes a normal query.
 func newSelector(q Query) *selector {
 	s := &selector{guideStars: q.GuideStars, suffixes: q.Suffixes, types: q.ProductTypes, rights: q.Rights,
+		detectors: q.Detectors, least: sizeOf(q.MinSize), most: sizeOf(q.MaxSize),
 		include: q.Include, exclude: q.Exclude}
 	for _, l := range q.Levels {
 		if n, err := strconv.Atoi(l); err == nil {
@@ -46,8 +51,8 @@ func newSelector(q Query) *selector {
 	return s
 }
 
-// rule names the first rule that leaves the file out; "" takes it.
-func (s *selector) rule(name string, f *queue.Facts) string {
+// rule names the first rule that leaves the file out; "" takes it. size is -1 if it is unknown.
+func (s *selector) rule(name string, size int64, f *queue.Facts) string {
 	suffix, ext := splitSuffix(name)
 	switch {
 	case !s.guideStars && guideStar(name):
@@ -58,6 +63,10 @@ func (s *selector) rule(name string, f *queue.Facts) string {
 		return RuleSuffix
 	case len(s.types) > 0 && !slices.Contains(s.types, strings.ToUpper(f.ProductType)):
 		return RuleProductType
+	case len(s.detectors) > 0 && !matches(s.detectors, detectorOf(name)):
+		return RuleDetector
+	case size >= 0 && (size < s.least || s.most > 0 && size > s.most):
+		return RuleSize
 	case s.rights != "" && (s.rights == "public") != isPublic(f.Rights):
 		return RuleRights
 	case len(s.include) > 0 && !matches(s.include, name):

@@ -41,7 +41,8 @@ type Summary struct {
 	Requests     int64         `json:"requests"`   // to the archive, for this query
 	ElapsedMS    int64         `json:"elapsed_ms"` // spent waiting for them
 
-	FailedChunks []FailedChunk `json:"failed_chunks"` // what the archive did not list
+	Resolved     []Resolved    `json:"resolved,omitempty"` // names and where they are
+	FailedChunks []FailedChunk `json:"failed_chunks"`      // what the archive did not list
 }
 
 // Complete reports whether the archive listed everything that was asked for.
@@ -143,7 +144,7 @@ func (w *work) summary(ctx context.Context, spec []byte, resumed bool) (Summary,
 		ByInstrument: tallies(ps.ByInstrument), ByLevel: tallies(ps.ByLevel), BySuffix: tallies(ps.BySuffix), ByAccess: tallies(ps.ByRights),
 		ByProgram: tallies(ps.ByProgram), ByType: tallies(ps.ByType), LeftOut: tallies(ps.Omitted),
 		ParkedUntil: []ParkedUntil{}, Observations: ps.Observations, Rows: ps.Rows, Duplicates: ps.Duplicates, Known: ps.Known,
-		Requests: ps.Requests, ElapsedMS: ps.Elapsed.Milliseconds(), FailedChunks: []FailedChunk{},
+		Requests: ps.Requests, ElapsedMS: ps.Elapsed.Milliseconds(), FailedChunks: []FailedChunk{}, Resolved: w.resolved,
 	}
 	for _, t := range ps.Omitted {
 		s.Rows += t.Rows
@@ -191,9 +192,18 @@ func (w *work) whyEmpty(ctx context.Context, s Summary) (empty, err error) {
 		return e, nil
 	}
 	cs := w.query.criteria()
+	asked, excluding := 0, 0 // criteria that the archive applies, and those that are applied here
+	for _, c := range cs {
+		if len(c.columns) > 0 {
+			excluding++
+		} else {
+			asked++
+		}
+	}
 	for i, c := range cs {
 		without := int64(-1)
-		if len(cs) > 1 {
+		// What is excluded here the archive would count.
+		if here := len(c.columns) > 0; !here && excluding == 0 && asked > 1 || here && excluding == 1 {
 			if without, err = w.countAll(ctx, branches(append(cs[:i:i], cs[i+1:]...))); err != nil {
 				if ctx.Err() != nil {
 					return nil, err

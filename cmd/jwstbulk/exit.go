@@ -121,6 +121,7 @@ func errorCodes(err error) []int {
 		usage     *usageError
 		criteria  *planner.UsageError
 		list      *planner.ListError
+		file      *planner.FileError
 		empty     *planner.EmptyError
 		locked    *queue.LockedError
 		parse     *manifest.ParseError
@@ -136,7 +137,7 @@ func errorCodes(err error) []int {
 		return nil
 	case errors.As(err, &reported):
 		return reported.codes
-	case errors.As(err, &usage), errors.As(err, &criteria), errors.As(err, &list), errors.As(err, &empty), errors.As(err, &parse),
+	case errors.As(err, &usage), errors.As(err, &criteria), errors.As(err, &list), errors.As(err, &file), errors.As(err, &empty), errors.As(err, &parse),
 		errors.As(err, &origin), errors.Is(err, campaign.ErrUnfinishedFreeze), errors.Is(err, queue.ErrNoCampaign), errors.Is(err, queue.ErrSchemaTooNew):
 		return []int{exitUsage}
 	case errors.As(err, &locked):

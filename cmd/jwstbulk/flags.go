@@ -1,10 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jwstbulk/fetcher"
-	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
 
@@ -49,31 +44,6 @@ func archiveFlags() []cli.Flag {
 	}, tokenFlags()...)
 }
 
-// queryFlags say which files are wanted.
-func queryFlags() []cli.Flag {
-	list := func(name, usage string, aliases ...string) cli.Flag {
-		return &cli.StringSliceFlag{Name: name, Aliases: aliases, Category: "Query", EnvVars: env(name), Usage: usage}
-	}
-	return []cli.Flag{
-		list("program", "programme `NUMBER`s, e.g. 1345 or 1345,2733"),
-		list("obs", "`OBS`ervations: an obs_id, a glob of one (jw01345-o0*), PROGRAM:OBSERVATION (1345:12), or an obsid (83254329)"),
-		list("instrument", "`NAME`: NIRCAM, NIRISS, NIRSPEC, MIRI, FGS, with a mode as NIRCAM/IMAGE if wanted"),
-		list("filter", "optical `ELEMENT`s, e.g. F150W,F2*"),
-		list("target", "`TARGET` names as the archive spells them, * for any text"),
-		list("cone", "\"`RA DEC RADIUS`\" in degrees, or \"10h00m43.2s +02d12m30s 3m\""),
-		list("date", "start of the observation, `FROM..TO`, e.g. 2023-01-01..2023-02-01; one end may be left out"),
-		list("level", "calibration `LEVEL`: 1, 2, 3 (or 1b, 2a, 2b, 2c), -1 for planned observations"),
-		list("suffix", "file `SUFFIX`es, e.g. uncal,rate,cal,i2d"),
-		list("product-type", "`TYPE`: SCIENCE, PREVIEW, INFO, AUXILIARY, THUMBNAIL, CATALOG, CALIBRATION"),
-		&cli.StringFlag{Name: "rights", Category: "Query", Value: "all", EnvVars: env("rights"), Usage: "`public|exclusive|all`"},
-		list("include", "only files whose name matches one of these `GLOB`s"),
-		list("exclude", "no files whose name matches one of these `GLOB`s"),
-		&cli.BoolFlag{Name: "guide-stars", Category: "Query", EnvVars: env("guide-stars"), Usage: "guide-star files (_gs-) too; they are left out otherwise"},
-		&cli.StringFlag{Name: "from", Category: "Query", EnvVars: env("from"), TakesFile: true, Usage: "start from the list in `FILE` (- for stdin): a MAST curl script, URIs, a table (CSV, ECSV, VOTable) of files or observations, subscription JSON"},
-		&cli.BoolFlag{Name: "skip-bad-lines", Category: "Query", EnvVars: env("skip-bad-lines"), Usage: "leave out, and count, the lines of --from that cannot be read"},
-	}
-}
-
 // without leaves out the flags of some names.
 func without(flags []cli.Flag, names ...string) []cli.Flag {
 	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(names, f.Names()[0]) })
@@ -99,76 +69,13 @@ func fetchFlags() []cli.Flag {
 	}
 }
 
-// values returns the values of a repeatable flag; those that never hold commas may be given as one comma list.
+// values returns the values of a repeatable flag, which may be given as one comma list too.
 func values(c *cli.Context, name string) []string {
 	var out []string
 	for _, v := range c.StringSlice(name) {
-		switch name {
-		case "cone", "target", "include", "exclude":
-			out = append(out, v)
-		default:
-			out = append(out, strings.Split(v, ",")...)
-		}
+		out = append(out, strings.Split(v, ",")...)
 	}
 	return out
-}
-
-// readQuery turns the query flags into a planner.Query, or the list that --from names. Exactly one of them is given.
-func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *planner.List, error) {
-	q := planner.Query{
-		Programs: values(c, "program"), Obs: values(c, "obs"), Instruments: values(c, "instrument"), Filters: values(c, "filter"),
-		Targets: values(c, "target"), Cones: values(c, "cone"), Dates: values(c, "date"), Levels: values(c, "level"),
-		Suffixes: values(c, "suffix"), ProductTypes: values(c, "product-type"), Rights: c.String("rights"),
-		Include: values(c, "include"), Exclude: values(c, "exclude"), GuideStars: c.Bool("guide-stars"),
-	}
-	if c.String("from") == "" {
-		if c.Bool("skip-bad-lines") {
-			return q, nil, usagef("--skip-bad-lines needs --from FILE")
-		}
-		return q, nil, q.Validate()
-	}
-	l, err := readList(c, stdin)
-	if err != nil {
-		return q, nil, err
-	}
-	l.Select = q
-	if len(l.Obs) == 0 {
-		l.Select = planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude}
-		for _, f := range queryFlags() {
-			switch name := f.Names()[0]; name {
-			case "from", "suffix", "include", "exclude", "skip-bad-lines":
-			default:
-				if c.IsSet(name) {
-					return q, nil, usagef("--from names the files itself; only --suffix, --include and --exclude narrow it, not --%s", name)
-				}
-			}
-		}
-	}
-	return q, l, nil
-}
-
-// readList reads what --from names, and tells which lines were left out.
-func readList(c *cli.Context, stdin io.Reader) (*planner.List, error) {
-	from, name := c.String("from"), "stdin"
-	if from != "-" {
-		f, err := os.Open(from)
-		if err != nil {
-			return nil, usagef("reading the list: %v", err)
-		}
-		defer f.Close() // only read from
-		name, stdin = filepath.Base(from), f
-	}
-	l, err := planner.ReadList(stdin, planner.ListConfig{Name: name, SkipBad: c.Bool("skip-bad-lines")})
-	if err != nil {
-		return nil, err
-	}
-	for _, bad := range l.Bad {
-		fmt.Fprintf(c.App.ErrWriter, "jwstbulk: left out %s\n", clean(bad.Error()))
-	}
-	if more := l.Skipped - int64(len(l.Bad)); more > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "jwstbulk: left out %d more lines of %s\n", more, clean(name))
-	}
-	return l, nil
 }
 
 // readFetch turns the fetch flags into a fetcher.Config.

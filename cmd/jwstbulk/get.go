@@ -42,7 +42,7 @@ func getCommand() *cli.Command {
 			if r.plan.query, r.plan.list, err = readQuery(c, c.App.Reader); err != nil {
 				return err
 			}
-			r.get = true
+			r.get, r.publicOnly = true, r.plan.query.Rights == "public"
 			return runRun(c.Context, o, r)
 		},
 	}

@@ -95,7 +95,7 @@ func planInto(ctx context.Context, o output, c *campaign.Campaign, p planOptions
 	}
 	show := newPlanProgress(o)
 	defer show.close()
-	pl, err := planner.New(planner.Config{Queue: c.Queue, Archive: c.Client, Logger: p.campaign.Logger, HasToken: valid, Reporter: show})
+	pl, err := planner.New(planner.Config{Queue: c.Queue, Archive: c.Client, Logger: p.campaign.Logger, HasToken: valid, Reporter: show, Resolve: c.Client.Lookup})
 	if err != nil {
 		return planner.Summary{}, err
 	}

@@ -60,6 +60,9 @@ func shellQuote(s string) string {
 func writeSummary(w io.Writer, s planner.Summary) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "query     %s\n", queryText(s.Query))
+	for _, r := range s.Resolved {
+		fmt.Fprintf(&b, "object    %s is %s at %.6f %+.6f\n", clean(r.Name), clean(r.Canonical), r.RA, r.Dec)
+	}
 	fmt.Fprintf(&b, "plan      %s, %s", files(s.Files), size(s.Bytes))
 	if s.UnknownSize > 0 {
 		fmt.Fprintf(&b, " and %s of unknown size", files(s.UnknownSize))

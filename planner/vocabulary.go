@@ -1,0 +1,105 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// key is one word of the query language: a flag, a key of a query file, and a field of the query's JSON are the same.
+type key struct {
+	name   string // of flag and file key; the JSON has _ for -
+	list   *[]string
+	text   *string
+	truth  *bool
+	normal func(flag, value string) (string, error)
+}
+
+// keys lists the words in the order of the flags' help.
+func (q *Query) keys() []key {
+	return []key{
+		{name: "program", list: &q.Programs, normal: normalProgram},
+		{name: "obs", list: &q.Obs, normal: normalObs},
+		{name: "instrument", list: &q.Instruments, normal: normalInstrument},
+		{name: "filter", list: &q.Filters, normal: normalFilter},
+		{name: "target", list: &q.Targets, normal: normalTarget},
+		{name: "cone", list: &q.Cones, normal: normalCone},
+		{name: "object", list: &q.Objects, normal: normalObject},
+		{name: "radius", text: &q.Radius, normal: normalRadius},
+		{name: "date", list: &q.Dates, normal: normalDates},
+		{name: "pi", list: &q.PIs, normal: normalPI},
+		{name: "category", list: &q.Categories, normal: normalCategory},
+		{name: "released", list: &q.Released, normal: normalReleased},
+		{name: "where", list: &q.Where, normal: normalWhere},
+		{name: "level", list: &q.Levels, normal: normalLevel},
+		{name: "suffix", list: &q.Suffixes, normal: normalSuffix},
+		{name: "product-type", list: &q.ProductTypes, normal: normalProductType},
+		{name: "detector", list: &q.Detectors, normal: normalDetector},
+		{name: "rights", text: &q.Rights, normal: normalRights},
+		{name: "min-size", text: &q.MinSize, normal: normalSize},
+		{name: "max-size", text: &q.MaxSize, normal: normalSize},
+		{name: "include", list: &q.Include, normal: normalGlob},
+		{name: "exclude", list: &q.Exclude, normal: normalGlob},
+		{name: "guide-stars", truth: &q.GuideStars},
+	}
+}
+
+// Keys lists the words of the query language: the flags without their dashes, and the keys of query files.
+func Keys() []string {
+	var q Query
+	var names []string
+	for _, k := range q.keys() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// Take copies the criterion named key (one of Keys) from another query.
+func (q *Query) Take(name string, from Query) {
+	src := from.keys()
+	for i, k := range q.keys() {
+		if k.name != name {
+			continue
+		}
+		switch {
+		case k.list != nil:
+			*k.list = *src[i].list
+		case k.text != nil:
+			*k.text = *src[i].text
+		default:
+			*k.truth = *src[i].truth
+		}
+	}
+}
+
+// Nearest gives the word of a list that takes the fewest edits to become s; "" for an empty list.
+func Nearest(s string, words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	s = strings.ToLower(s)
+	return slices.MinFunc(words, func(a, b string) int {
+		return cmp.Compare(edits(s, strings.ToLower(a)), edits(s, strings.ToLower(b)))
+	})
+}
+
+// edits is the Levenshtein distance of two short words, counted in bytes; long ones are cut.
+func edits(a, b string) int {
+	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			next := diagonal
+			if a[i] != b[j] {
+				next = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], next
+		}
+	}
+	return row[len(b)]
+}
