@@ -30,6 +30,7 @@ type Query struct {
 	Categories   []string `json:"category,omitempty"`     // GO, GTO, ERS, DD, COM, CAL, …; becomes Where
 	Released     []string `json:"released,omitempty"`     // FROM..TO of the release; see ParseDates; becomes Where
 	Where        []string `json:"where,omitempty"`        // COLUMN=VALUES or COLUMN!=VALUES of the archive's observations
+	For          []string `json:"for,omitempty"`          // stage1, stage2, stage3 or quicklook; becomes Suffixes or ProductTypes
 	Levels       []string `json:"level,omitempty"`        // -1..4, or 1b 2a 2b 2c 3
 	Suffixes     []string `json:"suffix,omitempty"`       // i2d, _cal, cat.ecsv; without an extension any extension matches
 	ProductTypes []string `json:"product_type,omitempty"` // SCIENCE, PREVIEW, INFO, AUXILIARY, THUMBNAIL, CATALOG, CALIBRATION
@@ -129,6 +130,9 @@ func (q Query) normal() (Query, error) {
 
 // fold turns criteria with a name of their own into conditions on columns, sorts all, and checks what belongs together.
 func (q *Query) fold() error {
+	if err := q.foldPresets(); err != nil {
+		return err
+	}
 	for _, f := range []struct {
 		column string
 		values *[]string

@@ -31,6 +31,7 @@ func (q *Query) keys() []key {
 		{name: "category", list: &q.Categories, normal: normalCategory},
 		{name: "released", list: &q.Released, normal: normalReleased},
 		{name: "where", list: &q.Where, normal: normalWhere},
+		{name: "for", list: &q.For, normal: normalPreset},
 		{name: "level", list: &q.Levels, normal: normalLevel},
 		{name: "suffix", list: &q.Suffixes, normal: normalSuffix},
 		{name: "product-type", list: &q.ProductTypes, normal: normalProductType},

@@ -36,6 +36,7 @@ func queryFlags() []cli.Flag {
 		list("category", "`CATEGORY` of the proposal: GO, GTO, ERS, DD, COM, CAL"),
 		list("released", "release date, `FROM..TO`"),
 		list("where", "`COLUMN=VALUES` of the archive's observations, also != and ranges LO..HI, e.g. t_exptime=100..2000"),
+		list("for", "what a stage of the pipeline takes, or pictures: `stage1|stage2|stage3|quicklook`"),
 		list("level", "calibration `LEVEL`: 1, 2, 3 (or 1b, 2a, 2b, 2c), -1 for planned observations"),
 		list("suffix", "file `SUFFIX`es, e.g. uncal,rate,cal,i2d"),
 		list("product-type", "`TYPE`: SCIENCE, PREVIEW, INFO, AUXILIARY, THUMBNAIL, CATALOG, CALIBRATION"),
@@ -104,7 +105,7 @@ func criteria(c *cli.Context) (planner.Query, error) {
 		MaxSize: c.String("max-size"), GuideStars: c.Bool("guide-stars")}
 	for name, to := range map[string]*[]string{"program": &q.Programs, "obs": &q.Obs, "instrument": &q.Instruments, "filter": &q.Filters,
 		"target": &q.Targets, "cone": &q.Cones, "object": &q.Objects, "date": &q.Dates, "pi": &q.PIs, "category": &q.Categories,
-		"released": &q.Released, "where": &q.Where, "level": &q.Levels, "suffix": &q.Suffixes, "product-type": &q.ProductTypes,
+		"released": &q.Released, "where": &q.Where, "for": &q.For, "level": &q.Levels, "suffix": &q.Suffixes, "product-type": &q.ProductTypes,
 		"detector": &q.Detectors, "include": &q.Include, "exclude": &q.Exclude} {
 		v, err := queryValues(c, name)
 		if err != nil {
