@@ -9,18 +9,19 @@ import (
 	"jwstbulk/queue"
 )
 
-// Folder is where a file goes unless Config.Layout says otherwise: JWST/<obs_id>, as MAST's own scripts lay files out. The obs_id is that of the product list,
-// else of the keyword services, else the part of the name that says it, else _other.
-func Folder(f queue.File) string {
-	switch obs := f.ObsID; {
-	case obs != "":
-		return "JWST/" + obs
-	default:
-		if obs = exposurePart(fileName(f.URI)); obs == "" {
-			obs = otherFolder
-		}
-		return "JWST/" + obs
+// Folder is where a file goes unless Config.Layout says otherwise: JWST/<obs_id>, as MAST's own scripts lay files out.
+func Folder(f queue.File) string { return "JWST/" + obsFolder(f) }
+
+// obsFolder is the obs_id of the product list, else of the keyword services, else the part of the name that says it, else
+// _other.
+func obsFolder(f queue.File) string {
+	if f.ObsID != "" {
+		return f.ObsID
 	}
+	if obs := exposurePart(fileName(f.URI)); obs != "" {
+		return obs
+	}
+	return otherFolder
 }
 
 // offer hands the planned files to the workers, or says why not.
@@ -61,8 +62,12 @@ func (w *work) offer(ctx context.Context) error {
 	return nil
 }
 
-// unsafePart gives the first component of a path that is not a safe name; "" if all are.
+// unsafePart gives the first component of a path that is not a safe name, or the path if it belongs to jwstbulk's own files;
+// "" if all is well.
 func unsafePart(path string) string {
+	if ownName(path) {
+		return path
+	}
 	for part := range strings.SplitSeq(path, "/") {
 		if part != otherFolder && !safeName(part) {
 			if part == "" {

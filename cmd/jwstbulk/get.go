@@ -42,6 +42,9 @@ func getCommand() *cli.Command {
 			if r.plan.query, r.plan.list, err = readQuery(c, c.App.Reader); err != nil {
 				return err
 			}
+			if r.plan.layout, err = planner.ParseLayout(c.String("layout")); err != nil {
+				return err
+			}
 			r.get, r.publicOnly = true, r.plan.query.Rights == "public"
 			return runRun(c.Context, o, r)
 		},

@@ -43,6 +43,7 @@ type planOptions struct {
 	campaign campaign.Config
 	query    planner.Query
 	list     *planner.List // instead of query, if not nil
+	layout   func(queue.File) string
 }
 
 func readPlan(c *cli.Context, o output) (planOptions, error) {
@@ -50,6 +51,9 @@ func readPlan(c *cli.Context, o output) (planOptions, error) {
 	err := noArgs(c)
 	if err == nil {
 		p.query, p.list, err = readQuery(c, os.Stdin)
+	}
+	if err == nil {
+		p.layout, err = planner.ParseLayout(c.String("layout"))
 	}
 	if err == nil {
 		p.campaign, err = readCampaign(c, o, true)
@@ -95,7 +99,7 @@ func planInto(ctx context.Context, o output, c *campaign.Campaign, p planOptions
 	}
 	show := newPlanProgress(o)
 	defer show.close()
-	pl, err := planner.New(planner.Config{Queue: c.Queue, Archive: c.Client, Logger: p.campaign.Logger, HasToken: valid, Reporter: show, Resolve: c.Client.Lookup})
+	pl, err := planner.New(planner.Config{Queue: c.Queue, Archive: c.Client, Logger: p.campaign.Logger, HasToken: valid, Reporter: show, Resolve: c.Client.Lookup, Layout: p.layout})
 	if err != nil {
 		return planner.Summary{}, err
 	}

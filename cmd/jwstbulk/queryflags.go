@@ -13,7 +13,7 @@ import (
 	"jwstbulk/planner"
 )
 
-// queryFlags say which files are wanted. All but the last four are planner.Keys, with the same meaning in a query file.
+// queryFlags say which files are wanted. All but the last ones are planner.Keys, with the same meaning in a query file.
 func queryFlags() []cli.Flag {
 	const cat = "Query"
 	list := func(name, usage string) cli.Flag {
@@ -50,6 +50,7 @@ func queryFlags() []cli.Flag {
 		&cli.StringFlag{Name: "query", Category: cat, EnvVars: env("query"), TakesFile: true, Usage: "read the query from `FILE` (TOML, the flags above are its keys); flags given as well replace its keys"},
 		&cli.StringFlag{Name: "from", Category: cat, EnvVars: env("from"), TakesFile: true, Usage: "start from the list in `FILE` (- for stdin): a MAST curl script, URIs, a table (CSV, ECSV, VOTable) of files or observations, subscription JSON"},
 		&cli.BoolFlag{Name: "skip-bad-lines", Category: cat, EnvVars: env("skip-bad-lines"), Usage: "leave out, and count, the lines of --from that cannot be read"},
+		&cli.StringFlag{Name: "layout", Category: cat, Value: "mast", EnvVars: env("layout"), Usage: "where files go: `mast|flat|program|TEMPLATE`, e.g. {program}/{instrument}/{name}"},
 	}
 }
 
@@ -155,7 +156,7 @@ func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *planner.List, e
 		l.Select = planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude}
 		for _, f := range queryFlags() {
 			switch name := f.Names()[0]; name {
-			case "from", "suffix", "include", "exclude", "skip-bad-lines":
+			case "from", "suffix", "include", "exclude", "skip-bad-lines", "layout":
 			default:
 				if c.IsSet(name) {
 					return q, nil, usagef("--from names the files itself; only --suffix, --include and --exclude narrow it, not --%s", name)
