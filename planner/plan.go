@@ -108,6 +108,7 @@ func orDefault[T int | int64 | time.Duration](v, def T) T {
 const (
 	kindObserve  = "observations"
 	kindList     = "list"
+	kindFiles    = "files" // by way of the keyword services, instead of observations and products
 	kindProducts = "products"
 	kindJoin     = "join" // decides the keyword requests; asks the archive nothing
 	kindKeywords = "keywords"
@@ -144,7 +145,11 @@ func (p *Planner) Plan(ctx context.Context, q Query) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := p.seed(ctx, id, observeChunks(q)); err != nil {
+	first := observeChunks
+	if q.Via == viaKeywords {
+		first = fileChunks
+	}
+	if err := p.seed(ctx, id, first(q)); err != nil {
 		return Summary{}, err
 	}
 	w := &work{Planner: p, id: id, query: q, sel: newSelector(q), resolved: resolved}
@@ -214,6 +219,7 @@ func (w *work) stages(ctx context.Context) error {
 	}{
 		{kindObserve, w.observe, nil},
 		{kindList, w.takeList, nil},
+		{kindFiles, w.listFiles, nil},
 		{kindProducts, w.products, w.moreProducts},
 		{kindJoin, w.join, nil},
 		{kindKeywords, w.keywords, nil},

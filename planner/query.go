@@ -30,6 +30,8 @@ type Query struct {
 	Categories   []string `json:"category,omitempty"`     // GO, GTO, ERS, DD, COM, CAL, …; becomes Where
 	Released     []string `json:"released,omitempty"`     // FROM..TO of the release; see ParseDates; becomes Where
 	Where        []string `json:"where,omitempty"`        // COLUMN=VALUES or COLUMN!=VALUES of the archive's observations
+	ExpTypes     []string `json:"exp_type,omitempty"`     // exposure types, NRC_IMAGE, MIR_*; with Via keywords only
+	Via          string   `json:"via,omitempty"`          // keywords: list FITS files by the keyword services; "" or observations: by observations
 	For          []string `json:"for,omitempty"`          // stage1, stage2, stage3 or quicklook; becomes Suffixes or ProductTypes
 	Levels       []string `json:"level,omitempty"`        // -1..4, or 1b 2a 2b 2c 3
 	Suffixes     []string `json:"suffix,omitempty"`       // i2d, _cal, cat.ecsv; without an extension any extension matches
@@ -119,8 +121,11 @@ func (q Query) normal() (Query, error) {
 		return Query{}, err
 	}
 	cs := n.criteria()
+	if n.Via == viaKeywords {
+		cs = n.fileCriteria()
+	}
 	if n.List == nil && len(cs) == 0 && len(n.Objects) == 0 {
-		return Query{}, &UsageError{Flag: "query", Value: "", Want: "at least one of --program, --obs, --instrument, --filter, --target, --cone, --object, --date, --pi, --category, --released, --where"}
+		return Query{}, &UsageError{Flag: "query", Value: "", Want: "at least one of --program, --obs, --instrument, --filter, --target, --cone, --object, --date, --pi, --category, --released, --where, or --exp-type with --via keywords"}
 	}
 	if countBranches(cs) > maxBranches {
 		return Query{}, &UsageError{Flag: "query", Value: "", Want: fmt.Sprintf("at most %d combinations of patterns, instruments, cones and dates", maxBranches)}
@@ -157,6 +162,9 @@ func (q *Query) fold() error {
 		return &UsageError{"--max-size", q.MaxSize, "no less than --min-size"}
 	}
 	if err := q.checkObjects(); err != nil {
+		return err
+	}
+	if err := q.checkVia(); err != nil {
 		return err
 	}
 	return q.checkWhere()

@@ -74,7 +74,7 @@ type FailedChunk struct {
 type EmptyError struct {
 	Observations int64       // that match; 0 if the criteria for observations emptied the query
 	Criteria     []Criterion // of the observations, when Observations is 0
-	LeftOut      []Tally     // by rule, when there are observations
+	LeftOut      []Tally     // by rule, when there are observations, or files of the keyword services
 }
 
 // Criterion is one flag of an empty query.
@@ -86,8 +86,11 @@ type Criterion struct {
 // Error says what would match without each criterion.
 func (e *EmptyError) Error() string {
 	var b strings.Builder
-	if e.Observations > 0 {
-		fmt.Fprintf(&b, "no file matches: %d observations do", e.Observations)
+	if e.Observations > 0 || len(e.LeftOut) > 0 {
+		b.WriteString("no file matches")
+		if e.Observations > 0 {
+			fmt.Fprintf(&b, ": %d observations do", e.Observations)
+		}
 		for _, t := range e.LeftOut {
 			fmt.Fprintf(&b, "; %s leaves out %d files", t.Key, t.Files)
 		}
@@ -188,10 +191,15 @@ func tallies(in []queue.Tally) []Tally {
 // mission.
 func (w *work) whyEmpty(ctx context.Context, s Summary) (empty, err error) {
 	e := &EmptyError{Observations: s.Observations, LeftOut: s.LeftOut}
-	if s.Observations > 0 {
+	if s.Observations > 0 || w.query.Via == viaKeywords && len(e.LeftOut) > 0 {
 		return e, nil
 	}
 	cs := w.query.criteria()
+	count := w.countAll
+	if w.query.Via == viaKeywords {
+		// The services that have the files would each have to be asked: that is left out.
+		cs, count = w.query.fileCriteria(), nil
+	}
 	asked, excluding := 0, 0 // criteria that the archive applies, and those that are applied here
 	for _, c := range cs {
 		if len(c.columns) > 0 {
@@ -203,8 +211,8 @@ func (w *work) whyEmpty(ctx context.Context, s Summary) (empty, err error) {
 	for i, c := range cs {
 		without := int64(-1)
 		// What is excluded here the archive would count.
-		if here := len(c.columns) > 0; !here && excluding == 0 && asked > 1 || here && excluding == 1 {
-			if without, err = w.countAll(ctx, branches(append(cs[:i:i], cs[i+1:]...))); err != nil {
+		if here := len(c.columns) > 0; count != nil && (!here && excluding == 0 && asked > 1 || here && excluding == 1) {
+			if without, err = count(ctx, branches(append(cs[:i:i], cs[i+1:]...))); err != nil {
 				if ctx.Err() != nil {
 					return nil, err
 				}

@@ -31,6 +31,8 @@ func (q *Query) keys() []key {
 		{name: "category", list: &q.Categories, normal: normalCategory},
 		{name: "released", list: &q.Released, normal: normalReleased},
 		{name: "where", list: &q.Where, normal: normalWhere},
+		{name: "via", text: &q.Via, normal: normalVia},
+		{name: "exp-type", list: &q.ExpTypes, normal: normalExpType},
 		{name: "for", list: &q.For, normal: normalPreset},
 		{name: "level", list: &q.Levels, normal: normalLevel},
 		{name: "suffix", list: &q.Suffixes, normal: normalSuffix},

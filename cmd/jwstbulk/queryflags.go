@@ -36,6 +36,8 @@ func queryFlags() []cli.Flag {
 		list("category", "`CATEGORY` of the proposal: GO, GTO, ERS, DD, COM, CAL"),
 		list("released", "release date, `FROM..TO`"),
 		list("where", "`COLUMN=VALUES` of the archive's observations, also != and ranges LO..HI, e.g. t_exptime=100..2000"),
+		&cli.StringFlag{Name: "via", Category: cat, Value: "observations", EnvVars: env("via"), Usage: "`observations|keywords`: how files are found; the keyword services list FITS files with checksums straight away"},
+		list("exp-type", "exposure `TYPE`s, e.g. NRC_IMAGE,MIR_*; with --via keywords"),
 		list("for", "what a stage of the pipeline takes, or pictures: `stage1|stage2|stage3|quicklook`"),
 		list("level", "calibration `LEVEL`: 1, 2, 3 (or 1b, 2a, 2b, 2c), -1 for planned observations"),
 		list("suffix", "file `SUFFIX`es, e.g. uncal,rate,cal,i2d"),
@@ -102,11 +104,11 @@ func valuesFile(flag, file string) ([]string, error) {
 
 // criteria reads the query flags, and the query file that they replace the keys of.
 func criteria(c *cli.Context) (planner.Query, error) {
-	q := planner.Query{Rights: c.String("rights"), Radius: c.String("radius"), MinSize: c.String("min-size"),
+	q := planner.Query{Rights: c.String("rights"), Radius: c.String("radius"), Via: c.String("via"), MinSize: c.String("min-size"),
 		MaxSize: c.String("max-size"), GuideStars: c.Bool("guide-stars")}
 	for name, to := range map[string]*[]string{"program": &q.Programs, "obs": &q.Obs, "instrument": &q.Instruments, "filter": &q.Filters,
 		"target": &q.Targets, "cone": &q.Cones, "object": &q.Objects, "date": &q.Dates, "pi": &q.PIs, "category": &q.Categories,
-		"released": &q.Released, "where": &q.Where, "for": &q.For, "level": &q.Levels, "suffix": &q.Suffixes, "product-type": &q.ProductTypes,
+		"released": &q.Released, "where": &q.Where, "exp-type": &q.ExpTypes, "for": &q.For, "level": &q.Levels, "suffix": &q.Suffixes, "product-type": &q.ProductTypes,
 		"detector": &q.Detectors, "include": &q.Include, "exclude": &q.Exclude} {
 		v, err := queryValues(c, name)
 		if err != nil {
