@@ -3,7 +3,6 @@ package planner
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 
 	"jwstbulk/queue"
@@ -77,44 +76,4 @@ func unsafePart(path string) string {
 		}
 	}
 	return ""
-}
-
-// SpaceError says that a campaign does not fit.
-type SpaceError struct {
-	NeedBytes, FreeBytes   uint64
-	NeedInodes, FreeInodes uint64
-}
-
-// Error names what is missing, in bytes or inodes.
-func (e *SpaceError) Error() string {
-	if e.NeedBytes > e.FreeBytes {
-		return fmt.Sprintf("not enough space: %d bytes needed, %d free", e.NeedBytes, e.FreeBytes)
-	}
-	return fmt.Sprintf("not enough inodes: %d files and folders needed, %d free", e.NeedInodes, e.FreeInodes)
-}
-
-// CheckSpace compares what a campaign has still to fetch with what the file system has free: bytes and 2 % more, one inode
-// a file and one a folder. Files of unknown size count for their inode alone; what is parked, failed or lent counts for
-// nothing. free returns free bytes and inodes, math.MaxUint64 for what has no limit. The error is a *SpaceError, or free's.
-func CheckSpace(c queue.Counts, folders int64, free func() (bytes, inodes uint64, err error)) error {
-	var todo queue.Count
-	for _, s := range []queue.State{queue.Planned, queue.Pending, queue.Running, queue.Placing, queue.Waiting} {
-		todo.Files += c.State[s].Files
-		todo.Bytes += c.State[s].Bytes
-	}
-	if todo.Files == 0 {
-		return nil
-	}
-	freeBytes, freeInodes, err := free()
-	if err != nil {
-		return fmt.Errorf("asking for free space: %w", err)
-	}
-	need := SpaceError{
-		NeedBytes: uint64(math.Ceil(float64(todo.Bytes) * 1.02)), FreeBytes: freeBytes,
-		NeedInodes: uint64(todo.Files + folders), FreeInodes: freeInodes,
-	}
-	if need.NeedBytes > freeBytes || need.NeedInodes > freeInodes {
-		return &need
-	}
-	return nil
 }

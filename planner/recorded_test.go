@@ -77,7 +77,9 @@ func TestPlanRecorded(t *testing.T) {
 				return strings.Contains(r["filename"], "_nrs1_") || strings.Contains(r["filename"], "_nrca1_")
 			}}},
 		{planner.Query{Programs: programs, Include: []string{"*_nrca*", "*_nrs*"}}, []func(map[string]string) bool{has("program", programs...),
-			func(r map[string]string) bool { return strings.Contains(r["filename"], "_nrca") || strings.Contains(r["filename"], "_nrs") }}},
+			func(r map[string]string) bool {
+				return strings.Contains(r["filename"], "_nrca") || strings.Contains(r["filename"], "_nrs")
+			}}},
 		{planner.Query{Obs: []string{"5408:1", "9438:2"}}, []func(map[string]string) bool{func(r map[string]string) bool {
 			return slices.ContainsFunc([]string{"jw05408001", "jw05408-o001", "jw09438002", "jw09438-o002"}, func(p string) bool { return strings.HasPrefix(r["filename"], p) })
 		}}},

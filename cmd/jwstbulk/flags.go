@@ -49,12 +49,15 @@ func without(flags []cli.Flag, names ...string) []cli.Flag {
 	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(names, f.Names()[0]) })
 }
 
+// defaultRate is how many file requests a second a run makes unless --rate says otherwise.
+const defaultRate = 10
+
 // fetchFlags say how to fetch.
 func fetchFlags() []cli.Flag {
 	const cat = "Fetching"
 	return []cli.Flag{
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Category: cat, Value: fetcher.DefaultJobs, EnvVars: env("jobs"), Usage: "transfers at a time, `N`"},
-		&cli.StringFlag{Name: "rate", Category: cat, Value: "10", EnvVars: env("rate"), Usage: "file requests a second, `N` or N/s; 0: no limit"},
+		&cli.StringFlag{Name: "rate", Category: cat, Value: strconv.Itoa(defaultRate), EnvVars: env("rate"), Usage: "file requests a second, `N` or N/s; 0: no limit"},
 		&cli.StringFlag{Name: "limit-rate", Category: cat, EnvVars: env("limit-rate"), Usage: "`BYTES` a second over all transfers, e.g. 20M"},
 		&cli.StringFlag{Name: "order-by", Category: cat, Value: "plan", EnvVars: env("order-by"), Usage: "`plan|size|size,desc|mixed`"},
 		&cli.DurationFlag{Name: "linger", Category: cat, Value: 5 * time.Minute, EnvVars: env("linger"), Usage: "wait that long for files that are to be tried again; 0 in a batch job"},

@@ -45,6 +45,7 @@ func getCommand() *cli.Command {
 			if r.plan.layout, err = planner.ParseLayout(c.String("layout")); err != nil {
 				return err
 			}
+			r.plan.limits = planner.Limits{Rate: max(r.fetch.Rate, 0), ByteRate: r.fetch.ByteRate}
 			r.get, r.publicOnly = true, r.plan.query.Rights == "public"
 			return runRun(c.Context, o, r)
 		},
@@ -112,7 +113,7 @@ func runRun(ctx context.Context, o output, r runOptions) (err error) {
 			return err
 		}
 		if !o.json {
-			if err := writeSummary(o.stdout, s); err != nil {
+			if err := printPlan(ctx, o, c, s, r.plan); err != nil {
 				return err
 			}
 		}

@@ -44,10 +44,12 @@ type planOptions struct {
 	query    planner.Query
 	list     *planner.List // instead of query, if not nil
 	layout   func(queue.File) string
+	target   string         // the directory whose space counts; "" means the campaign's
+	limits   planner.Limits // of the run that would follow
 }
 
 func readPlan(c *cli.Context, o output) (planOptions, error) {
-	var p planOptions
+	p := planOptions{limits: planner.Limits{Rate: defaultRate}}
 	err := noArgs(c)
 	if err == nil {
 		p.query, p.list, err = readQuery(c, os.Stdin)
@@ -69,7 +71,7 @@ func runPlan(ctx context.Context, o output, p planOptions) error {
 	}
 	s, err := planInto(ctx, o, c, p)
 	if err == nil {
-		err = printPlan(ctx, o, c, s)
+		err = printPlan(ctx, o, c, s, p)
 	}
 	if e := c.Close(); err == nil {
 		err = e
@@ -87,7 +89,7 @@ func runDryPlan(ctx context.Context, o output, p planOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	p.campaign.Dir, p.campaign.QueuePath = dir, ""
+	p.target, p.campaign.Dir, p.campaign.QueuePath = p.campaign.Dir, dir, ""
 	return runPlan(ctx, o, p)
 }
 
@@ -109,13 +111,21 @@ func planInto(ctx context.Context, o output, c *campaign.Campaign, p planOptions
 	return pl.Plan(ctx, p.query)
 }
 
-// printPlan prints what a plan found: for people a summary, else a line for the plan and one for each of its files.
-func printPlan(ctx context.Context, o output, c *campaign.Campaign, s planner.Summary) error {
+// printPlan prints what a plan found: for people a summary, else a line for the plan and one for each of its files, and what is to be expected.
+func printPlan(ctx context.Context, o output, c *campaign.Campaign, s planner.Summary, p planOptions) error {
+	forecast, err := forecastOf(ctx, c, p)
+	if err != nil {
+		return err
+	}
 	if !o.json {
-		return writeSummary(o.stdout, s)
+		if err := writeSummary(o.stdout, s); err != nil {
+			return err
+		}
+		return writeForecast(o.stdout, forecast)
 	}
 	w := newLines(o.stdout)
 	w.add("plan", s)
+	w.add("forecast", forecast)
 	for f, err := range c.Queue.Files(ctx, queue.Filter{QueryID: s.QueryID}) {
 		if err != nil {
 			return err
