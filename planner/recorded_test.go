@@ -52,7 +52,7 @@ func TestPlanRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := recordedRows(t)
-	cfg := masttest.Config{Catalog: cat, MetadataOnly: true}
+	srv := masttest.Start(t, masttest.Config{Catalog: cat, MetadataOnly: true})
 	has := func(column string, values ...string) func(map[string]string) bool {
 		return func(r map[string]string) bool { return slices.Contains(values, r[column]) }
 	}
@@ -92,7 +92,7 @@ func TestPlanRecorded(t *testing.T) {
 					want[r["uri"]] = true
 				}
 			}
-			byObs, byKey := newRig(t, cfg), newRig(t, cfg)
+			byObs, byKey := newRigOn(t, srv), newRigOn(t, srv)
 			byObs.plan(tc.q)
 			tc.q.Via = "keywords"
 			byKey.plan(tc.q)
