@@ -86,7 +86,7 @@ func (a *attempt) takeUpPart(ctx context.Context) error {
 	if a.job.Part.Source != a.source() && !a.provable() {
 		return nil
 	}
-	p, err := openPart(ctx, a.root, a.job, a.boot, a.adopts(a.job.Part.Boot))
+	p, err := openPart(ctx, a.root, a.job, a.trustedBoot(), a.adopts(a.job.Part.Boot))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -98,8 +98,20 @@ func (a *attempt) takeUpPart(ctx context.Context) error {
 }
 
 // adopts reports whether whoever wrote a part under that boot is dead for certain: our lock on the campaign proves it on a
-// local file system, and on a network one only for processes of this very boot.
-func (a *attempt) adopts(boot string) bool { return !a.cfg.NetworkFS || boot == a.boot }
+// local file system, and on a network one only for processes of this very boot. Where tasks share the
+// directory no lock is ours.
+func (a *attempt) adopts(boot string) bool {
+	return !a.cfg.Shared && (!a.cfg.NetworkFS || boot == a.boot)
+}
+
+// trustedBoot is the boot under which unflushed bytes of a part count. Where tasks share the directory none is: an older task
+// may still be writing.
+func (a *attempt) trustedBoot() string {
+	if a.cfg.Shared {
+		return "none"
+	}
+	return a.boot
+}
 
 func (a *attempt) source() string { return a.cfg.Source.Name() }
 

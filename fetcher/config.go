@@ -51,10 +51,21 @@ type Config struct {
 	SyncAfter   time.Duration // time between two fsyncs of a part; 30 s
 	RequireSums bool          // a checksum of the archive counts even while none was seen to match
 	AcceptSize  bool          // take the server's word for the length where the catalogue differs
+	Shared      bool          // other processes fetch other files into the same directory: parts are neither swept nor taken over
+	Pauses      Pauses        // waits that the archive asked of others who share its budget; nil: none
 	NetworkFS   bool          // the campaign lies on a network file system: locks prove nothing
 
 	Reporter Reporter     // nil: none
 	Logger   *slog.Logger // nil: none
+}
+
+// Pauses shares the archive's requests to wait among processes. Its methods are called by several goroutines and must be
+// quick.
+type Pauses interface {
+	// Until returns the end of the latest pause that is known; a time in the past if there is none.
+	Until() time.Time
+	// Pause tells the others. That it cannot be told stops nothing.
+	Pause(until time.Time)
 }
 
 // Reporter is told what happens, from several goroutines at a time; its methods must not block.

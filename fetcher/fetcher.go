@@ -58,6 +58,7 @@ func New(cfg Config) (*Fetcher, error) {
 		requests: requestLimiter(cfg.Rate), bytes: byteLimiter(cfg.ByteRate),
 	}
 	f.host = newHostGate(cfg.MaxOutage, cfg.Reporter.Note)
+	f.host.shared = cfg.Pauses
 	f.disk = &diskGate{root: cfg.Root, dir: partDir, maxOutage: cfg.MaxOutage, notify: cfg.Reporter.Note}
 	f.buffers.New = func() any { return new([copyBuffer]byte) }
 	return f, nil

@@ -38,6 +38,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 type hostGate struct {
 	maxOutage time.Duration
 	notify    func(string) // said at the start and at the end of a pause or outage
+	shared    Pauses       // nil: none
 
 	mu      sync.Mutex // guards all below
 	until   time.Time  // pause asked for by the host
@@ -78,6 +79,9 @@ func (g *hostGate) enter(ctx context.Context) error {
 func (g *hostGate) try(now time.Time) (time.Duration, <-chan struct{}, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.shared != nil {
+		g.joinLocked(g.shared.Until(), now)
+	}
 	if d := g.until.Sub(now); d > 0 {
 		return d, g.changed, nil
 	}
@@ -96,6 +100,17 @@ func (g *hostGate) try(now time.Time) (time.Duration, <-chan struct{}, error) {
 		return 0, nil, nil
 	}
 	return max(time.Millisecond, min(g.nextTry.Sub(now), limit-now.Sub(g.outage))), g.changed, nil
+}
+
+// joinLocked takes part in a pause that was asked of another process, as far as one of our own could be long.
+func (g *hostGate) joinLocked(until, now time.Time) {
+	if latest := now.Add(longestPause); until.After(latest) {
+		until = latest
+	}
+	if until.After(now) && until.After(g.until.Add(retryRounding)) {
+		g.until = until
+		g.notify(fmt.Sprintf("the archive asked another task to wait; waiting %v with it", until.Sub(now).Round(time.Second)))
+	}
 }
 
 // good records an answer of the host: whatever it said of the file, the host is there.
@@ -154,6 +169,9 @@ func (g *hostGate) pause(d time.Duration) {
 	if until := time.Now().Add(d); until.After(g.until) {
 		g.until = until
 		g.notify(fmt.Sprintf("the archive asks to wait %v", d.Round(time.Second)))
+		if g.shared != nil {
+			g.shared.Pause(until)
+		}
 	}
 	g.wakeLocked()
 }

@@ -62,8 +62,11 @@ func (f *Fetcher) holds(name string, sum []byte) bool {
 	return err == nil && bytes.Equal(got, sum)
 }
 
-// sweepParts removes parts that no unfinished row names, and counts the quarantine.
+// sweepParts removes parts that no unfinished row names, unless they may be those of other tasks, and counts the quarantine.
 func (f *Fetcher) sweepParts(ctx context.Context) error {
+	if f.cfg.Shared {
+		return f.weighQuarantine()
+	}
 	known := map[string]bool{}
 	for p, err := range f.cfg.Queue.Parts(ctx) {
 		if err != nil {

@@ -51,7 +51,10 @@ func (q *Queue) Progress(ctx context.Context, j Job, p Part) error {
 			_, _, err := t.exec(ctx, dropPart, j.ID)
 			return err
 		}
-		return t.guarded(ctx, j, savePart, p.args()...)
+		if err := t.guarded(ctx, j, savePart, p.args()...); err != nil {
+			return err
+		}
+		return t.journalPart(j, p)
 	})
 }
 

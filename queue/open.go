@@ -112,12 +112,19 @@ func (cfg Config) withDefaults() Config {
 
 func (cfg Config) state(name string) string { return filepath.Join(cfg.Dir, stateDir, name) }
 
+func (cfg Config) journalPath() string {
+	if cfg.Journal != "" {
+		return cfg.Journal
+	}
+	return cfg.state("done.jsonl")
+}
+
 // prepare makes the campaign's directories, or finds that there is no campaign.
 func (cfg Config) prepare() error {
 	if cfg.Dir == "" {
 		return errors.New("opening the queue: no campaign directory given")
 	}
-	if !cfg.Create && !exists(cfg.Path) && !exists(cfg.state("done.jsonl")) {
+	if !cfg.Create && !exists(cfg.Path) && !exists(cfg.journalPath()) {
 		return fmt.Errorf("%w: %q has no queue", ErrNoCampaign, cfg.Dir)
 	}
 	for _, dir := range []string{filepath.Join(cfg.Dir, stateDir), filepath.Dir(cfg.Path)} {
@@ -267,7 +274,7 @@ func (q *Queue) recover(ctx context.Context) error {
 	if err := q.recoverRows(ctx); err != nil {
 		return fmt.Errorf("recovering: %w", err)
 	}
-	if q.journal, err = openJournal(q.cfg.state("done.jsonl"), q.fault); err != nil {
+	if q.journal, err = openJournal(q.cfg.journalPath(), q.fault); err != nil {
 		return err
 	}
 	return q.recoverJournal(ctx, clean == "0")

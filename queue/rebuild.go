@@ -43,7 +43,10 @@ func Rebuild(ctx context.Context, cfg Config) (rep RebuildReport, err error) {
 // restoreLost rebuilds a database that is gone although the journal is not empty: with nothing to move aside there is
 // nothing to decide.
 func (q *Queue) restoreLost(ctx context.Context) error {
-	info, err := os.Stat(q.cfg.state("done.jsonl"))
+	if q.cfg.Journal != "" {
+		return nil // a task's queue begins empty: its shard's list says what is left to do
+	}
+	info, err := os.Stat(q.cfg.journalPath())
 	if err != nil || info.Size() == 0 || exists(q.cfg.Path) {
 		return nil // a journal that cannot be read is reported when it is opened
 	}
@@ -103,7 +106,7 @@ func (cfg Config) rebuild(ctx context.Context, rep *RebuildReport) error {
 
 // refill takes the done rows from the journal, in one transaction.
 func (cfg Config) refill(ctx context.Context, c *conn, rep *RebuildReport) error {
-	f, err := os.Open(cfg.state("done.jsonl"))
+	f, err := os.Open(cfg.journalPath())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -226,7 +229,7 @@ func (t *tx) restoreObs(ctx context.Context, fileID int64, obsID string) error {
 // rewriteJournal makes the journal anew from the done rows. The writer is not running yet.
 func (q *Queue) rewriteJournal(ctx context.Context) error {
 	q.cfg.Warn("the journal of finished files was lost or cut; writing it anew from the queue")
-	path := q.cfg.state("done.jsonl")
+	path := q.cfg.journalPath()
 	if err := q.journal.close(); err != nil {
 		return err
 	}

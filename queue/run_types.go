@@ -10,6 +10,7 @@ import (
 type Config struct {
 	Dir     string           // campaign directory; the queue's files live in .jwstbulk below it
 	Path    string           // database file, if it lives elsewhere; "" means Dir/.jwstbulk/queue.db
+	Journal string           // journal of finished files, if it lives elsewhere; it then also tells of parts (PartLine)
 	Create  bool             // make the campaign if there is none; otherwise ErrNoCampaign
 	Command string           // named as the owner's command in LockedError of others; "" means the program's name
 	Now     func() time.Time // nil means time.Now

@@ -12,6 +12,7 @@ import (
 
 	"jwstbulk/fetcher"
 	"jwstbulk/internal/campaign"
+	"jwstbulk/internal/cluster"
 	"jwstbulk/internal/mast"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
@@ -131,6 +132,7 @@ func errorCodes(err error) []int {
 		remote    *mast.Error
 		pathError *fs.PathError
 		origin    *campaign.OriginError
+		refused   *cluster.RefusedError
 	)
 	switch {
 	case err == nil:
@@ -138,7 +140,7 @@ func errorCodes(err error) []int {
 	case errors.As(err, &reported):
 		return reported.codes
 	case errors.As(err, &usage), errors.As(err, &criteria), errors.As(err, &list), errors.As(err, &file), errors.As(err, &empty), errors.As(err, &parse),
-		errors.As(err, &origin), errors.Is(err, campaign.ErrUnfinishedFreeze), errors.Is(err, queue.ErrNoCampaign), errors.Is(err, queue.ErrSchemaTooNew):
+		errors.As(err, &origin), errors.Is(err, campaign.ErrUnfinishedFreeze), errors.As(err, &refused), errors.Is(err, queue.ErrNoCampaign), errors.Is(err, queue.ErrSchemaTooNew):
 		return []int{exitUsage}
 	case errors.As(err, &locked):
 		return []int{exitLocked}

@@ -57,7 +57,7 @@ func runCommand() *cli.Command {
 		Name:         "run",
 		Usage:        "fetch what is in the queue",
 		Description:  "Goes on with everything that was planned, and writes manifest.jsonl and SHA256SUMS.",
-		Flags:        slices.Concat(fetchFlags(), commonFlags(), archiveFlags()),
+		Flags:        slices.Concat(fetchFlags(), batchFlags(), commonFlags(), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			o := readOutput(c)
@@ -65,7 +65,14 @@ func runCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runRun(c.Context, o, r)
+			if r.deadline, err = readDeadline(c); err != nil {
+				return err
+			}
+			if c.Bool("shard") {
+				return runShard(c.Context, o, c, r)
+			}
+			err = runRun(c.Context, o, r)
+			return nextLink(c.Context, o, c, err)
 		},
 	}
 }
@@ -79,6 +86,7 @@ type runOptions struct {
 	errorOnNothing bool
 	publicOnly     bool
 	strict         bool // mixed versions of the pipeline or its reference files are an error
+	deadline       time.Time // when to stop, so that what is under way can be kept; zero: never
 	command        string
 }
 
@@ -150,7 +158,9 @@ func fetchAndRecord(ctx context.Context, o output, c *campaign.Campaign, r runOp
 	}
 	show := newFetchProgress(o, before, r.fetch.Jobs)
 	r.fetch.RunID, r.fetch.Reporter, r.fetch.Logger = runID, show, r.plan.campaign.Logger
-	result, runErr := c.Fetch(ctx, r.fetch)
+	fetching, stop := r.until(ctx)
+	defer stop()
+	result, runErr := c.Fetch(fetching, r.fetch)
 	show.close()
 
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)

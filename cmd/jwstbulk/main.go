@@ -44,7 +44,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			"Stop it at any time; the same command, or `jwstbulk run`, goes on where it was.\n\n" + exitHelp,
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{getCommand(), planCommand(), runCommand(), statusCommand(), errorsCommand(), whyCommand(),
-			retryCommand(), verifyCommand(), checkCommand(), manifestCommand(), updateCommand(), citeCommand()},
+			retryCommand(), verifyCommand(), checkCommand(), manifestCommand(), updateCommand(), citeCommand(),
+			submitCommand(), collectCommand()},
 		HideHelpCommand:           true,
 		UseShortOptionHandling:    false,
 		DisableSliceFlagSeparator: true,
@@ -96,14 +97,14 @@ func someArgs(c *cli.Context, what string) ([]string, error) {
 // signals returns a context that ends with the first SIGINT, SIGTERM or SIGUSR1, and a function that tells which it was. The
 // second SIGINT or SIGTERM ends the process at once: whatever it leaves behind, the next start can go on from.
 func signals() (context.Context, func() os.Signal, func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	var first atomic.Value
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
 	go func() {
 		for s := range c {
 			if first.CompareAndSwap(nil, s) {
-				cancel()
+				cancel(&signalError{s})
 				continue
 			}
 			if s != syscall.SIGUSR1 {
@@ -118,8 +119,22 @@ func signals() (context.Context, func() os.Signal, func()) {
 	return ctx, stopped, func() {
 		signal.Stop(c)
 		close(c)
-		cancel()
+		cancel(nil)
 	}
+}
+
+// signalError is the cause of a context that a signal ended.
+type signalError struct{ signal os.Signal }
+
+func (e *signalError) Error() string { return "stopped by " + e.signal.String() }
+
+// endedBy returns the signal that ended ctx, nil if none did.
+func endedBy(ctx context.Context) os.Signal {
+	var e *signalError
+	if errors.As(context.Cause(ctx), &e) {
+		return e.signal
+	}
+	return nil
 }
 
 // printError prints what happened and, on the next line, what to do about it if that is known.

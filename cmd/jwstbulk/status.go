@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"jwstbulk/internal/cluster"
 	"jwstbulk/queue"
 )
 
@@ -36,14 +38,15 @@ func statusCommand() *cli.Command {
 
 // statusReport is the output of status --json.
 type statusReport struct {
-	Version  int           `json:"version"` // 1
-	Dir      string        `json:"dir"`
-	Counts   queue.Counts  `json:"counts"`
-	Total    queue.Count   `json:"total"`
-	Running  *queue.Status `json:"running,omitempty"` // what the process that holds the campaign wrote last
-	LastRun  *runLine      `json:"last_run,omitempty"`
-	Queries  []queryLine   `json:"queries"`
-	Complete bool          `json:"complete"`
+	Version  int                   `json:"version"` // 1
+	Dir      string                `json:"dir"`
+	Counts   queue.Counts          `json:"counts"`
+	Total    queue.Count           `json:"total"`
+	Running  *queue.Status         `json:"running,omitempty"` // what the process that holds the campaign wrote last
+	LastRun  *runLine              `json:"last_run,omitempty"`
+	Queries  []queryLine           `json:"queries"`
+	Complete bool                  `json:"complete"`
+	Rounds   []cluster.RoundReport `json:"rounds,omitempty"` // work of batch jobs, by their journals
 }
 
 type queryLine struct {
@@ -98,6 +101,9 @@ func runStatus(ctx context.Context, o output, r *queue.Reader, dir string) error
 	if st, err := queue.ReadStatus(dir); err == nil && !st.Ended {
 		s.Running = &st
 	}
+	if s.Rounds, err = roundReports(ctx, r, dir); err != nil {
+		return err
+	}
 	s.Total = s.Counts.Total()
 	s.Complete = s.Total.Files == s.Counts.State[queue.Done].Files
 	if o.json {
@@ -107,6 +113,31 @@ func runStatus(ctx context.Context, o output, r *queue.Reader, dir string) error
 	}
 	_, err = io.WriteString(o.stdout, s.text())
 	return err
+}
+
+// roundReports reads the journals of the rounds that have files lent.
+func roundReports(ctx context.Context, r *queue.Reader, dir string) ([]cluster.RoundReport, error) {
+	rounds, err := r.Rounds(ctx)
+	if err != nil || len(rounds) == 0 {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() // only read from
+	var out []cluster.RoundReport
+	for _, round := range rounds {
+		if round.Lent == 0 {
+			continue
+		}
+		rep, err := cluster.ReadRound(root, round)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rep)
+	}
+	return out, nil
 }
 
 func (s statusReport) text() string {
@@ -122,6 +153,9 @@ func (s statusReport) text() string {
 	done := s.Counts.State[queue.Done]
 	fmt.Fprintf(&b, "done      %s of %s, %s of %s\n", number(done.Files), files(s.Total.Files), size(done.Bytes), size(s.Total.Bytes))
 	writeLeft(&b, s.Counts)
+	for _, round := range s.Rounds {
+		writeRound(&b, round)
+	}
 	if s.LastRun != nil && s.Running == nil {
 		end := "was killed"
 		if s.LastRun.Exit != nil {

@@ -20,7 +20,9 @@ const StateDir = ".jwstbulk"
 // Config says which campaign to open, and how to reach the archive.
 type Config struct {
 	Dir       string // the campaign directory; required
+	StateDir  string // where the queue's own files lie, if not in Dir: a task's own queue; "" means Dir
 	QueuePath string // the database, if it is elsewhere
+	Journal   string // the journal of finished files, if it is elsewhere
 	Create    bool   // make the campaign if there is none
 	Command   string // for the lock's owner line
 	Archive   mast.Config
@@ -31,6 +33,7 @@ type Config struct {
 // Campaign is an open campaign. Its fields are safe for concurrent use as far as their types are.
 type Campaign struct {
 	Dir       string
+	StateDir  string // Dir but for a task's own queue
 	Root      *os.Root
 	Queue     *queue.Queue
 	Client    *mast.Client
@@ -44,13 +47,16 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 	if cfg.Warn == nil {
 		cfg.Warn = func(string) {}
 	}
-	c := &Campaign{Dir: cfg.Dir}
+	if cfg.StateDir == "" {
+		cfg.StateDir = cfg.Dir
+	}
+	c := &Campaign{Dir: cfg.Dir, StateDir: cfg.StateDir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	qc := queue.Config{Dir: cfg.Dir, Path: cfg.QueuePath, Create: cfg.Create, Command: cfg.Command, Logger: cfg.Logger, Warn: cfg.Warn}
+	qc := queue.Config{Dir: cfg.StateDir, Path: cfg.QueuePath, Journal: cfg.Journal, Create: cfg.Create, Command: cfg.Command, Logger: cfg.Logger, Warn: cfg.Warn}
 	c.Queue, err = queue.Open(ctx, qc)
 	if errors.Is(err, queue.ErrDamaged) {
 		c.Rebuilt = true

@@ -24,6 +24,12 @@ func (c *Campaign) Fetch(ctx context.Context, cfg fetcher.Config) (fetcher.Resul
 	if cfg.Reporter == nil {
 		cfg.Reporter = silent{}
 	}
+	counts, err := c.Queue.Counts(ctx)
+	if err != nil {
+		return fetcher.Result{}, err
+	}
+	// While files are lent, tasks of a batch system may be fetching into this directory.
+	cfg.Shared = cfg.Shared || c.Dir != c.StateDir || counts.State[queue.Lent].Files > 0
 	meter := &meter{Reporter: cfg.Reporter}
 	cfg.Reporter = meter
 	f, err := fetcher.New(cfg)

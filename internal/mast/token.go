@@ -3,6 +3,7 @@ package mast
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 )
@@ -39,6 +40,12 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // LogValue returns String.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// Save writes the secret itself. It is for a file that nobody else may read, and for nothing else.
+func (t Token) Save(w io.Writer) error {
+	_, err := io.WriteString(w, t.secret+"\n")
+	return err
+}
 
 // validate refuses what could not be sent as a header value unchanged.
 func (t Token) validate() error {

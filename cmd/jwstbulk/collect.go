@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"jwstbulk/internal/campaign"
+	"jwstbulk/internal/cluster"
+	"jwstbulk/manifest"
+	"jwstbulk/queue"
+)
+
+func collectCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "collect",
+		Usage: "take in what the tasks of an array have fetched, and write the manifest",
+		Description: "Reads the tasks' journals alone; it may be run at any moment, and again. Files that ended tasks did not finish become pending.\n" +
+			"With --rounds N it submits them again, up to N times, as long as the last round gained something. submit adds a job that does this.",
+		Flags: append([]cli.Flag{
+			&cli.IntFlag{Name: "rounds", EnvVars: env("rounds"), Usage: "submit what is left, up to `N` more rounds"},
+			&cli.BoolFlag{Name: "force", EnvVars: env("force"), Usage: "take back all files, also those that a job may still be fetching"},
+		}, commonFlags()...),
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			o := readOutput(c)
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			if c.Int("rounds") < 0 {
+				return usagef("invalid --rounds %d: want 0 or more", c.Int("rounds"))
+			}
+			cfg, err := readCampaign(c, o, false)
+			if err != nil {
+				return err
+			}
+			return runCollect(c.Context, o, cfg, c.Int("rounds"), c.Bool("force"))
+		},
+	}
+}
+
+func runCollect(ctx context.Context, o output, cfg campaign.Config, rounds int, force bool) (err error) {
+	c, err := campaign.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	rep, err := collect(ctx, o, c, force)
+	if err != nil {
+		return err
+	}
+	if err := rep.write(o); err != nil {
+		return err
+	}
+	left := rep.Counts.State[queue.Pending].Files
+	if rounds > 0 && left > 0 && rep.Collected.Done > 0 {
+		if err := submitRest(ctx, o, c, rounds); err != nil {
+			return err
+		}
+	} else if rounds > 0 && left > 0 {
+		o.say("not submitted again: the last round gained nothing; `jwstbulk errors` and the logs in %s say why", cluster.JobDir)
+	}
+	return reported(rep.Codes)
+}
+
+// collectReport is what collect prints.
+type collectReport struct {
+	Version   int               `json:"version"` // 1
+	Collected cluster.Collected `json:"collected"`
+	Exit      int               `json:"exit"`
+	Codes     []int             `json:"exit_codes"`
+	Counts    queue.Counts      `json:"counts"`
+	Root      string            `json:"root"`
+	dir       string
+}
+
+// collect takes the journals in, writes the manifest and records both as a run.
+func collect(ctx context.Context, o output, c *campaign.Campaign, force bool) (collectReport, error) {
+	rep := collectReport{Version: 1, dir: c.Dir}
+	rounds, err := c.Queue.Rounds(ctx)
+	if err == nil && len(rounds) == 0 {
+		err = usagef("nothing was submitted from %s: there is nothing to collect", c.Dir)
+	}
+	if err != nil {
+		return rep, err
+	}
+	runID, err := c.Queue.StartRun(ctx, queue.RunInfo{Command: "jwstbulk collect", Version: version})
+	if err != nil {
+		return rep, err
+	}
+	co := cluster.Collector{Queue: c.Queue, Root: c.Root, RunID: runID, Force: force,
+		Live: func(r queue.Round) (map[int]bool, bool) { return liveTasks(ctx, o, r) }}
+	if rep.Collected, err = co.Collect(ctx); err != nil {
+		return rep, err
+	}
+	var h manifest.Header
+	if h, err = c.WriteManifest(ctx); err != nil {
+		return rep, err
+	}
+	rep.Root = h.Root
+	if rep.Counts, err = c.Queue.Counts(ctx); err != nil {
+		return rep, err
+	}
+	rep.Codes = stateCodes(rep.Counts, false)
+	incomplete, err := unplanned(ctx, c.Queue.Reader)
+	if err != nil {
+		return rep, err
+	}
+	if incomplete > 0 {
+		rep.Codes = append(rep.Codes, exitUnavailable)
+	}
+	rep.Exit = worst(rep.Codes)
+	return rep, c.Queue.FinishRun(ctx, runID, rep.Exit, encode(rep))
+}
+
+// liveTasks asks the batch system that a round was given to.
+func liveTasks(ctx context.Context, o output, r queue.Round) (map[int]bool, bool) {
+	var spec cluster.Spec
+	if err := json.Unmarshal(r.Spec, &spec); err != nil {
+		o.say("round %d: its submission cannot be read: %v", r.ID, err)
+		return nil, false
+	}
+	sys, err := batchSystem(spec.System)
+	if err != nil {
+		o.say("round %d: %v", r.ID, err)
+		return nil, false
+	}
+	live := map[int]bool{}
+	for id := range strings.SplitSeq(r.Job, ",") {
+		some, err := sys.Live(ctx, cluster.Run, id)
+		if err != nil {
+			o.say("%s cannot be asked about job %s (%v): files of tasks that did not end by themselves stay lent", spec.System, id, err)
+			return nil, false
+		}
+		for k := range some {
+			live[k] = true
+		}
+	}
+	return live, true
+}
+
+func (r collectReport) write(o output) error {
+	if o.json {
+		w := newLines(o.stdout)
+		w.add("collect", r)
+		return w.flush()
+	}
+	var b strings.Builder
+	for _, round := range r.Collected.Rounds {
+		writeRound(&b, round)
+	}
+	fmt.Fprintf(&b, "collected %s, %s; %s not finished\n", files(r.Collected.Done), size(r.Collected.Bytes), number(r.Collected.Returned))
+	if n := r.Collected.Differ; n > 0 {
+		fmt.Fprintf(&b, "warning   %s were finished twice with different bytes: `jwstbulk verify`\n", files(n))
+	}
+	done := r.Counts.State[queue.Done]
+	fmt.Fprintf(&b, "complete  %s of %s files, %s\n", number(done.Files), number(r.Counts.Total().Files), size(done.Bytes))
+	writeLeft(&b, r.Counts)
+	fmt.Fprintf(&b, "manifest  %s/%s, SHA256SUMS\nroot      %s\n", r.dir, manifest.Name, r.Root)
+	_, err := fmt.Fprint(o.stdout, b.String())
+	return err
+}
+
+// writeRound tells where a round stands, for people.
+func writeRound(b *strings.Builder, r cluster.RoundReport) {
+	fmt.Fprintf(b, "round %-3d job %s: %d of %d shards begun, %d ended; %s, %s", r.Round, clean(orDash(r.Job)), r.Begun, r.Shards, r.Ended, files(r.Files), size(r.Bytes))
+	if r.Lent > 0 {
+		fmt.Fprintf(b, "; %s lent", number(r.Lent))
+	}
+	if r.Live >= 0 {
+		fmt.Fprintf(b, "; %d tasks wait or run", r.Live)
+	}
+	if r.Attempts > r.Begun {
+		fmt.Fprintf(b, "; %d attempts", r.Attempts)
+	}
+	if r.Damaged > 0 {
+		fmt.Fprintf(b, "; %d journal lines cannot be read", r.Damaged)
+	}
+	b.WriteString("\n")
+}
+
+// submitRest submits what is pending again, the way the last round was.
+func submitRest(ctx context.Context, o output, c *campaign.Campaign, rounds int) error {
+	all, err := c.Queue.Rounds(ctx)
+	if err != nil {
+		return err
+	}
+	var spec cluster.Spec
+	if err := json.Unmarshal(all[len(all)-1].Spec, &spec); err != nil {
+		return fmt.Errorf("reading how the last round was submitted: %w", err)
+	}
+	sys, err := batchSystem(spec.System)
+	if err != nil {
+		return err
+	}
+	spec.Rounds = rounds - 1
+	return submitArray(ctx, o, sys, spec, c)
+}
