@@ -85,7 +85,7 @@ type runOptions struct {
 	ignoreSpace    bool
 	errorOnNothing bool
 	publicOnly     bool
-	strict         bool // mixed versions of the pipeline or its reference files are an error
+	strict         bool      // mixed versions of the pipeline or its reference files are an error
 	deadline       time.Time // when to stop, so that what is under way can be kept; zero: never
 	command        string
 }

@@ -45,7 +45,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{getCommand(), planCommand(), runCommand(), statusCommand(), errorsCommand(), whyCommand(),
 			retryCommand(), verifyCommand(), checkCommand(), manifestCommand(), updateCommand(), citeCommand(),
-			submitCommand(), collectCommand()},
+			submitCommand(), collectCommand(), doctorCommand()},
 		HideHelpCommand:           true,
 		UseShortOptionHandling:    false,
 		DisableSliceFlagSeparator: true,

@@ -80,7 +80,7 @@ func (s Spec) name(what string) string {
 	return "jwst-" + hex.EncodeToString(sum[:4]) + what
 }
 
-// ChainName, RoundName and CollectName are the names of the jobs.
+// ChainName is the name of every link of the chain.
 func (s Spec) ChainName() string { return s.name("-chain") }
 
 // RoundName is the name of a round's array.
