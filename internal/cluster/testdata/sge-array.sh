@@ -1,0 +1,33 @@
+#!/bin/sh
+#$ -N jwst-20bced33-r3
+#$ -S /bin/sh
+#$ -cwd
+#$ -j y
+#$ -r y
+#$ -t 1-24
+#$ -tc 4
+#$ -o /scratch/me/jwst-1345/.jwstbulk/job/jwst-20bced33-r3.$JOB_ID.$TASK_ID.log
+#$ -q dtn
+#$ -A ab12
+#$ -l h_vmem=2G
+#$ -l h_rt=04:00:00
+#$ -l s_rt=03:58:00
+#$ --qos=low
+
+# Round 3: fetches 24 shards, 4 at a time; the limits below are one task's share.
+# It may be started any number of times: each start goes on where the last one was.
+
+# This start will be ended 14400 s from now: stop in time.
+JWSTBULK_DEADLINE=$(( $(date +%s) + 14400 ))
+export JWSTBULK_DEADLINE
+
+exec /opt/jwstbulk/bin/jwstbulk run \
+  --shard \
+  --round 3 \
+  --dir /scratch/me/jwst-1345 \
+  --jobs 2 \
+  --rate 2.5 \
+  --limit-rate 10000000 \
+  --order-by size,desc \
+  --archive https://mast.stsci.edu \
+  --token-file '/home/me/my token'

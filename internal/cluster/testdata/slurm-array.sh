@@ -1,0 +1,32 @@
+#!/bin/sh
+#SBATCH --job-name=jwst-20bced33-r3
+#SBATCH --array=0-23%4
+#SBATCH --output=/scratch/me/jwst-1345/.jwstbulk/job/jwst-20bced33-r3.%A_%a.log
+#SBATCH --open-mode=append
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@120
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=1
+#SBATCH --partition=dtn
+#SBATCH --account=ab12
+#SBATCH --mem=2G
+#SBATCH --time=04:00:00
+#SBATCH --qos=low
+
+# Round 3: fetches 24 shards, 4 at a time; the limits below are one task's share.
+# It may be started any number of times: each start goes on where the last one was.
+
+# This start will be ended 14400 s from now: stop in time.
+JWSTBULK_DEADLINE=$(( $(date +%s) + 14400 ))
+export JWSTBULK_DEADLINE
+
+exec /opt/jwstbulk/bin/jwstbulk run \
+  --shard \
+  --round 3 \
+  --dir /scratch/me/jwst-1345 \
+  --jobs 2 \
+  --rate 2.5 \
+  --limit-rate 10000000 \
+  --order-by size,desc \
+  --archive https://mast.stsci.edu \
+  --token-file '/home/me/my token'
