@@ -14,7 +14,7 @@ GOTEST     = bin/tools/gotest
 STATICTAGS = netgo,osusergo,sqlite_omit_load_extension
 
 .PHONY: help build static demo test compile fmt vet tidy staticcheck layers darwin race benchonce tools \
-	lint vuln fuzz bench e2e-deps e2e soak clean
+	lint vuln fuzz bench e2e-deps e2e e2e-slurm soak clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -97,6 +97,9 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 
 e2e-deps: ## install what the end-to-end tests need (Debian packages, as root)
 	@sh tools/e2e-deps.sh install
+
+e2e-slurm: build $(GOTEST) ## chain and array on a throw-away Slurm of this machine (Debian 12, installs it as root; about 3 min)
+	$(GOTEST) -stream -tags e2e,slurm -count=1 -timeout 15m -run TestSlurm $(E2E_FLAGS) ./e2e
 
 e2e: build $(GOTEST) ## the built programs as a user runs them, killed and lied to (under 20 min)
 	@sh tools/e2e-deps.sh check

@@ -15,6 +15,14 @@ type Slurm struct{}
 // Name is "slurm".
 func (Slurm) Name() string { return "slurm" }
 
+// warning is how many seconds before the end of its time a job is told: two minutes, less of a short job.
+func warning(limit time.Duration) int64 {
+	if limit == 0 {
+		return 120
+	}
+	return int64(min(2*time.Minute, limit/4) / time.Second)
+}
+
 // Script writes a batch script. --requeue serves node loss and preemption; USR1 comes two minutes before the end, to the
 // batch script itself, which is ours by then (sbatch(1), --signal).
 func (Slurm) Script(j Job) (string, error) {
@@ -31,7 +39,7 @@ func (Slurm) Script(j Job) (string, error) {
 	if j.Chain {
 		o = append(o, "--dependency=singleton")
 	}
-	o = append(o, "--open-mode=append", "--requeue", "--signal=B:USR1@120", "--ntasks=1", "--cpus-per-task="+strconv.Itoa(max(j.CPUs, 1)))
+	o = append(o, "--open-mode=append", "--requeue", fmt.Sprintf("--signal=B:USR1@%d", warning(j.Time)), "--ntasks=1", "--cpus-per-task="+strconv.Itoa(max(j.CPUs, 1)))
 	add := func(flag, value string) {
 		if value != "" {
 			o = append(o, flag+"="+value)

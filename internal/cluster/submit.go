@@ -130,7 +130,11 @@ func (s Spec) ArrayJob(round int64, shards int) Job {
 	atOnce := min(s.Tasks, shards)
 	j := s.job(s.RoundName(round), fmt.Sprintf("Round %d: fetches %d shards, %d at a time; the limits below are one task's share.", round, shards, atOnce))
 	j.Shards, j.AtOnce = shards, atOnce
-	j.Args = s.args([]string{"run", "--shard", "--round", strconv.FormatInt(round, 10)}, s.budget(atOnce), s.Fetch, s.Archive)
+	head := []string{"run", "--shard", "--round", strconv.FormatInt(round, 10)}
+	if shards == 1 {
+		head = append(head, "--shard-index", "0") // PBS has no arrays of one
+	}
+	j.Args = s.args(head, s.budget(atOnce), s.Fetch, s.Archive)
 	return j
 }
 

@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,10 +14,6 @@ import (
 
 	"jwstbulk/internal/cluster"
 )
-
-func update() bool {
-	return flag.Lookup("test.run").Value.String() == "TestScripts" && os.Getenv("UPDATE_GOLDEN") == "1"
-}
 
 func spec(system string) cluster.Spec {
 	return cluster.Spec{System: system, Program: "/opt/jwstbulk/bin/jwstbulk", Dir: "/scratch/me/jwst-1345", Tasks: 4, Shards: 24, Rounds: 5, Jobs: 10,
@@ -41,7 +36,7 @@ func TestScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := filepath.Join("testdata", sys.Name()+"-"+what+".sh")
-			if update() {
+			if os.Getenv("UPDATE_GOLDEN") == "1" {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
