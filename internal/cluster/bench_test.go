@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 	"jwstbulk/queue"
 )
 
-// rounds of the benchmark: JWSTBULK_BENCH_FILES=1000000 measures the full size.
+// benchFiles is the size of the campaign; JWSTBULK_BENCH_FILES=1000000 measures the full one.
 func benchFiles() int {
 	if n, err := strconv.Atoi(os.Getenv("JWSTBULK_BENCH_FILES")); err == nil && n > 0 {
 		return n
@@ -30,9 +32,10 @@ func BenchmarkRound(b *testing.B) {
 		h := newHome(b, n)
 		runtime.GC()
 		b.StartTimer()
-		begin := time.Now()
+		begin, cpu := time.Now(), cpuTime()
 		round := h.lend(b, shards)
 		b.ReportMetric(time.Since(begin).Seconds(), "split-s")
+		b.ReportMetric((cpuTime() - cpu).Seconds(), "split-cpu-s")
 		b.ReportMetric(float64(peak())/(1<<20), "split-peak-MiB")
 		b.StopTimer()
 		for k := range shards {
@@ -41,9 +44,10 @@ func BenchmarkRound(b *testing.B) {
 			}
 		}
 		b.StartTimer()
-		begin = time.Now()
+		begin, cpu = time.Now(), cpuTime()
 		got := h.collect(b, map[int]bool{})
 		b.ReportMetric(time.Since(begin).Seconds(), "collect-s")
+		b.ReportMetric((cpuTime() - cpu).Seconds(), "collect-cpu-s")
 		if got.Done != int64(n) {
 			b.Fatalf("collected %d files, want %d", got.Done, n)
 		}
@@ -75,7 +79,7 @@ func peak() int64 {
 		return 0
 	}
 	var kb int64
-	for _, line := range splitLines(b) {
+	for line := range strings.Lines(string(b)) {
 		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kb); err == nil {
 			return kb << 10
 		}
@@ -83,14 +87,11 @@ func peak() int64 {
 	return 0
 }
 
-func splitLines(b []byte) (out []string) {
-	for len(b) > 0 {
-		i := 0
-		for i < len(b) && b[i] != '\n' {
-			i++
-		}
-		out = append(out, string(b[:i]))
-		b = b[min(i+1, len(b)):]
+// cpuTime is what this process has used of the processors.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
 	}
-	return out
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
