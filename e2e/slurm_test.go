@@ -27,7 +27,7 @@ func startSlurm(t *testing.T) *slurm {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &slurm{dir: dir, env: append(os.Environ(), "SLURM_CONF="+dir+"/etc/slurm.conf", "SLURM_UP_NODE_TIMEOUT=10")}
+	s := &slurm{dir: dir, env: append(os.Environ(), "SLURM_CONF="+dir+"/etc/slurm.conf", "SLURM_UP_NODE_TIMEOUT=10", "SLURM_UP_CPUS=2")}
 	s.must(t, "bash", "slurm/slurm-up.sh", dir)
 	t.Cleanup(func() {
 		cmd := exec.Command("bash", "slurm/slurm-down.sh", "--purge", dir)
@@ -69,7 +69,7 @@ func until(t *testing.T, what string, limit time.Duration, ok func() bool) {
 // anyTask finds a process of ours that works on a shard, other than those of the shards in but.
 func anyTask(t *testing.T, but ...string) (shard string, pid int) {
 	t.Helper()
-	until(t, "a task at work", 60*time.Second, func() bool {
+	until(t, fmt.Sprintf("a task at work, none of %q", but), 30*time.Second, func() bool {
 		procs, err := filepath.Glob("/proc/[0-9]*/environ")
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func anyTask(t *testing.T, but ...string) (shard string, pid int) {
 		for _, p := range procs {
 			env, _ := os.ReadFile(p) // gone meanwhile, or not ours
 			exe, _ := os.Readlink(filepath.Join(filepath.Dir(p), "exe"))
-			_, after, found := strings.Cut(string(env), "\x00SLURM_ARRAY_TASK_ID=")
+			_, after, found := strings.Cut("\x00"+string(env), "\x00SLURM_ARRAY_TASK_ID=")
 			if exe != binary("jwstbulk") || !found {
 				continue
 			}

@@ -110,9 +110,11 @@ func (t *tx) takeDone(ctx context.Context, runID int64, l JournalLine, rep *Take
 	case state == Placing || state == Planned:
 		return nil
 	}
-	for _, sql := range []string{reviveFile, relendFile} {
-		if _, _, err := t.exec(ctx, sql, id); err != nil {
-			return err
+	if state != Lent {
+		for _, sql := range []string{reviveFile, relendFile} {
+			if _, _, err := t.exec(ctx, sql, id); err != nil {
+				return err
+			}
 		}
 	}
 	headerID, date, err := t.header(ctx, f.Header)
@@ -160,9 +162,9 @@ func (t *tx) takeRest(ctx context.Context, round int64, shard int, outcomes []Ou
 	if _, _, err := t.exec(ctx, dropLoans, round, shard); err != nil {
 		return err
 	}
-	const open = `SELECT count(*) FROM loan WHERE round=?`
-	left, _, err := t.one(ctx, open, round)
-	if err != nil || left > 0 {
+	const open = `SELECT 1 FROM loan WHERE round=? LIMIT 1` // index loan_shard
+	_, left, err := t.one(ctx, open, round)
+	if err != nil || left {
 		return err
 	}
 	_, _, err = t.exec(ctx, `UPDATE round SET closed_at=? WHERE id=? AND closed_at IS NULL`, t.now, round)
