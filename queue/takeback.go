@@ -84,7 +84,7 @@ const (
 	reviveFile = `UPDATE file SET state='pending', reason=NULL WHERE id=? AND state='failed' AND dir_id IS NOT NULL`
 	backDone   = `
 UPDATE file SET state='done', done_run_id=?, finished_at=?, size_bytes=?, sha256=?, md5=?, proof=?, flagged=?, source=?, header_id=?,
-  header_date=?, checksum=coalesce(?,checksum), tries=0, checks=0, last_sha256=NULL, detail=NULL, etag=NULL, last_modified=NULL, http_date=NULL
+  header_date=?, checksum=coalesce(?,checksum), tries=0, checks=0, last_sha256=NULL, detail=NULL, etag=NULL, last_modified=NULL
 WHERE id=? AND state='lent'`
 	dropLoan = `DELETE FROM loan WHERE file_id=?`
 )

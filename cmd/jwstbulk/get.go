@@ -161,6 +161,7 @@ func fetchAndRecord(ctx context.Context, o output, c *campaign.Campaign, r runOp
 	fetching, stop := r.until(ctx)
 	defer stop()
 	result, runErr := c.Fetch(fetching, r.fetch)
+	runErr = unlessDrained(ctx, fetching, runErr)
 	show.close()
 
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)

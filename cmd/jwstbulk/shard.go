@@ -49,6 +49,17 @@ func (r runOptions) until(ctx context.Context) (context.Context, context.CancelF
 	return context.WithDeadline(ctx, r.deadline.Add(-margin))
 }
 
+// unlessDrained drops an error that only says that the time was over, or in a batch job that it was told to stop: what is
+// left to do says the rest.
+func unlessDrained(ctx, fetching context.Context, err error) error {
+	late := ctx.Err() == nil && errors.Is(fetching.Err(), context.DeadlineExceeded)
+	told := ctx.Err() != nil && inBatchJob()
+	if (late || told) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return nil
+	}
+	return err
+}
+
 // startJitter spreads the first requests of tasks that a batch system starts at once.
 const startJitter = 3 * time.Second
 
@@ -167,6 +178,7 @@ func fetchTask(ctx context.Context, o output, c *campaign.Campaign, r runOptions
 	r.fetch.RunID, r.fetch.Reporter, r.fetch.Logger = runID, show, r.plan.campaign.Logger
 	r.fetch.Pauses = cluster.NewPauses(c.Root)
 	result, runErr := c.Fetch(fetching, r.fetch)
+	runErr = unlessDrained(ctx, fetching, runErr)
 	show.close()
 	counts, err := c.Queue.Counts(keep)
 	if err != nil {
