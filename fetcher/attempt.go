@@ -26,18 +26,23 @@ type attempt struct {
 
 	part      *part
 	recorded  queue.Part // what the queue holds of the part
+	start     int64      // bytes of the part that an earlier attempt left
+	high      int64      // the most bytes that a part of this attempt had and that could be continued
 	asked     bool       // the metadata was asked again
 	trial     bool       // this attempt is a trial of the archive's checksum
 	refetched bool       // a whole body was rejected in this attempt
 	announced bool       // the server told the length
+	gained    bool       // it made progress, as known when it ended
 	restarts  int
-	got       int64 // new bytes in this attempt
 }
 
 // fetch brings the file to its final name, or returns why not. Whatever happens, what is recorded of the part fits what is
 // on disk.
 func (a *attempt) fetch(ctx context.Context) error {
 	defer a.endTrial()
+	if err := a.disk.enter(ctx); err != nil {
+		return err
+	}
 	if _, err := checkFinal(a.root, a.job.Path); err != nil {
 		return err
 	}
@@ -45,7 +50,6 @@ func (a *attempt) fetch(ctx context.Context) error {
 		return err
 	}
 	for connections := 0; ; connections++ {
-		before := a.got
 		err := a.transfer(ctx)
 		if err == nil {
 			more, err := a.complete(ctx)
@@ -54,8 +58,8 @@ func (a *attempt) fetch(ctx context.Context) error {
 			}
 			continue
 		}
-		gained := a.got - before
-		if gained > 0 && gained >= min(progressBytes, a.job.Size/100) && connections < maxReconnects && reconnects(err) {
+		if a.advanced(a.high) && connections < maxReconnects && reconnects(err) {
+			a.high = a.part.size
 			if !sleep(ctx, rand.N(200*time.Millisecond)) {
 				return errDrain
 			}
@@ -67,6 +71,9 @@ func (a *attempt) fetch(ctx context.Context) error {
 			}
 			continue
 		}
+		if errors.Is(err, errRestart) && a.part != nil { // nothing of it is any good, so it is no progress either
+			err = errors.Join(err, a.part.restart())
+		}
 		return err
 	}
 }
@@ -74,7 +81,14 @@ func (a *attempt) fetch(ctx context.Context) error {
 // reconnects reports errors of a body that broke off: the same file is simply asked for the rest.
 func reconnects(err error) bool {
 	v := classify(err)
-	return v.class == classRetry && v.pause == 0 && !errors.Is(err, mast.ErrProtocol)
+	return v.class == classRetry && v.pause == 0 && !errors.Is(err, mast.ErrProtocol) && !errors.Is(err, errRestart)
+}
+
+// advanced reports whether the part can be continued and has grown well beyond so many bytes. Bytes that must be fetched
+// again are no progress, however many: a server that sends everything but the end would be asked for ever.
+func (a *attempt) advanced(beyond int64) bool {
+	gained := a.resumable() - beyond
+	return gained > 0 && gained >= min(progressBytes, a.job.Size/100)
 }
 
 // takeUpPart opens what an earlier attempt left, if it may be continued at all.
@@ -87,13 +101,16 @@ func (a *attempt) takeUpPart(ctx context.Context) error {
 		return nil
 	}
 	p, err := openPart(ctx, a.root, a.job, a.trustedBoot(), a.adopts(a.job.Part.Boot))
+	if errors.Is(err, errUnreadable) { // it would close the disk's gate for everybody at every attempt
+		return a.event(ctx, "part-lost", err.Error())
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	a.part = p
+	a.part, a.start, a.high = p, p.size, p.size
 	return nil
 }
 
@@ -193,7 +210,9 @@ func (a *attempt) askAgain(ctx context.Context) error {
 		a.job.Checksum = fact.Checksum
 		a.job.LastSHA = nil // bytes of the older version prove nothing about this one
 	}
-	if err := a.cfg.Queue.SetFacts(ctx, a.job.ID, fact); err != nil {
+	recCtx, cancel := recording(ctx)
+	defer cancel()
+	if err := a.cfg.Queue.SetFacts(recCtx, a.job.ID, fact); err != nil {
 		return &queueError{err}
 	}
 	return nil

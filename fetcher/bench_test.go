@@ -30,6 +30,8 @@ type world struct {
 	sums   bool // the queue knows the archive's checksums
 	sizes  bool // the queue knows the lengths
 	notes  *notes
+
+	skipAhead time.Duration // how far the queue's clock is ahead
 }
 
 // notes is a Reporter that remembers.
@@ -125,7 +127,8 @@ func (w *world) facts() iter.Seq2[queue.KeywordFact, error] {
 
 func (w *world) open() *queue.Queue {
 	w.t.Helper()
-	q, err := queue.Open(w.t.Context(), queue.Config{Dir: w.dir, Create: true, Command: "test"})
+	q, err := queue.Open(w.t.Context(), queue.Config{Dir: w.dir, Create: true, Command: "test",
+		Now: func() time.Time { return time.Now().Add(w.skipAhead) }})
 	w.must(err)
 	return q
 }
@@ -137,6 +140,18 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// until returns a context that ends when cond holds.
+func (w *world) until(cond func() bool) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	go func() {
+		for ctx.Err() == nil && !cond() {
+			time.Sleep(5 * time.Millisecond)
+		}
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // run makes one run over the queue, as a process of its own would.

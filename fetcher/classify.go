@@ -89,13 +89,22 @@ func classifyStatus(e *mast.Error) verdict {
 	case s == 407:
 		return verdict{class: classOutage, reason: queue.ReasonNetwork,
 			advice: "the proxy wants a password; put it into HTTPS_PROXY"}
-	case s == 408, s == 425, s == 429, s >= 500, s < 400:
+	case s == 429:
+		v.pause = max(v.pause, throttlePause)
+		return v
+	case s == 408, s == 425, s >= 500, s < 400:
 		return v
 	case s == 416:
 		return v
 	}
 	return verdict{class: classFail, reason: queue.ReasonHTTP,
 		advice: "the archive refuses the request for good; `jwstbulk retry` asks again"}
+}
+
+// throttled reports a host that is well, but asked too often.
+func throttled(err error) bool {
+	var remote *mast.Error
+	return errors.As(err, &remote) && remote.Status == 429
 }
 
 // isGate reports errors of local resources that pass when somebody makes room.
@@ -111,7 +120,11 @@ func isGate(err error) bool {
 // isStop reports errors after which no file can be kept.
 func isStop(err error) bool {
 	var q *queueError
-	return errors.As(err, &q) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES) || errors.Is(err, fs.ErrPermission)
+	if errors.As(err, &q) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EXDEV) {
+		return true
+	}
+	var op *net.OpError // a firewall says EPERM or EACCES too
+	return !errors.As(err, &op) && (errors.Is(err, syscall.EACCES) || errors.Is(err, fs.ErrPermission))
 }
 
 // isOutage reports that no conversation with the host came about, as when Wi-Fi is gone or a captive portal answers DNS.

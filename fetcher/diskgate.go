@@ -12,7 +12,10 @@ import (
 	"time"
 )
 
-const diskProbe = 30 * time.Second // between two looks whether there is room again
+const (
+	diskProbe = 30 * time.Second // between two looks whether there is room again
+	diskRelap = time.Minute      // a gate that closes again so soon was never really open
+)
 
 // StorageError ends a run because the local disk cannot take more.
 type StorageError struct {
@@ -39,6 +42,8 @@ type diskGate struct {
 
 	mu     sync.Mutex // guards all below
 	closed time.Time  // zero if open
+	since  time.Time  // when it first closed; kept while it opens for moments only
+	opened time.Time  // when it last opened
 	cause  error
 }
 
@@ -49,7 +54,13 @@ func (g *diskGate) close(err error) {
 	if !g.closed.IsZero() {
 		return
 	}
-	g.closed, g.cause = time.Now(), err
+	now := time.Now()
+	again := !g.opened.IsZero() && now.Sub(g.opened) < diskRelap
+	g.closed, g.cause = now, err
+	if again {
+		return // a little room was there, and not enough of it
+	}
+	g.since = now
 	g.notify(fmt.Sprintf("waiting for the local disk: %v; %s", err, diskAdvice(err)))
 }
 
@@ -57,12 +68,12 @@ func (g *diskGate) close(err error) {
 func (g *diskGate) enter(ctx context.Context) error {
 	for {
 		g.mu.Lock()
-		closed, cause := g.closed, g.cause
+		closed, start, cause := g.closed, g.since, g.cause
 		g.mu.Unlock()
 		if closed.IsZero() {
 			return nil
 		}
-		since := time.Since(closed)
+		since := time.Since(start)
 		if since >= g.maxOutage {
 			return &StorageError{Since: since, Err: cause}
 		}
@@ -84,8 +95,10 @@ func (g *diskGate) tryOpen() {
 	if g.closed.IsZero() || g.probe() != nil {
 		return
 	}
-	g.notify(fmt.Sprintf("the local disk takes files again after %v", time.Since(g.closed).Round(time.Second)))
-	g.closed, g.cause = time.Time{}, nil
+	if g.closed.Equal(g.since) {
+		g.notify(fmt.Sprintf("the local disk takes files again after %v", time.Since(g.since).Round(time.Second)))
+	}
+	g.closed, g.cause, g.opened = time.Time{}, nil, time.Now()
 }
 
 // probe writes and fsyncs one block, and removes it again.

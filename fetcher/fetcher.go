@@ -41,8 +41,9 @@ type Fetcher struct {
 
 	quarantined atomic.Int64
 
-	mu     sync.Mutex // guards result
+	mu     sync.Mutex // guards all below
 	result Result
+	fatal  error // the first error that ends the run; kept apart from the context, whose cause a stop may have taken
 }
 
 // New checks the configuration and makes a Fetcher. It touches neither network nor disk.
@@ -69,29 +70,44 @@ func New(cfg Config) (*Fetcher, error) {
 // out for too long, and when the queue cannot be written.
 func (f *Fetcher) Run(ctx context.Context) (Result, error) {
 	begin := time.Now()
-	if err := f.recover(ctx); err != nil {
-		return f.result, err
+	// Only the end of ctx is passed on, not its deadline: limiters refuse early where there is one, and the refused files
+	// would be claimed and given back again and again until it comes.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	err := f.prepare(work)
+	if err == nil {
+		f.dispatch(work, func(err error) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.fatal == nil {
+				f.fatal = err
+			}
+			cancel()
+		})
+		err = f.fatal
 	}
+	f.result.Elapsed = time.Since(begin)
+	f.result.Drained = ctx.Err() != nil
+	if f.result.Drained && (errors.Is(err, context.Canceled) || errors.Is(err, errDrain)) {
+		err = nil
+	}
+	return f.result, err
+}
+
+// prepare settles what an earlier run left, and learns what the campaign knows of the archive.
+func (f *Fetcher) prepare(ctx context.Context) error {
 	t, err := f.cfg.Queue.Trust(ctx)
 	if err != nil {
-		return f.result, asQueueError(err)
+		return asQueueError(err)
 	}
 	f.trust = newTrustee(t)
-
-	work, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	f.dispatch(work, stop)
-	f.result.Elapsed = time.Since(begin)
-	if err := context.Cause(work); err != nil && !errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		return f.result, err
-	}
-	f.result.Drained = ctx.Err() != nil
-	return f.result, nil
+	return f.recover(ctx)
 }
 
 // dispatch claims files for free workers until there are none left, and waits for all workers. There are twice as many
 // workers as transfers, so that placing one file never keeps another from being transferred.
-func (f *Fetcher) dispatch(ctx context.Context, stop context.CancelCauseFunc) {
+func (f *Fetcher) dispatch(ctx context.Context, stop func(error)) {
 	var (
 		workers = 2 * f.cfg.Jobs
 		free    = make(chan struct{}, workers)
@@ -106,6 +122,8 @@ func (f *Fetcher) dispatch(ctx context.Context, stop context.CancelCauseFunc) {
 		if n == 0 {
 			return
 		}
+		// Asked before claiming: whoever was at work then may have put a file back since, which no due time tells of.
+		busy := len(free)+n < workers
 		jobs, err := f.cfg.Queue.Claim(ctx, f.cfg.RunID, n, f.cfg.Order)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -116,6 +134,7 @@ func (f *Fetcher) dispatch(ctx context.Context, stop context.CancelCauseFunc) {
 		for i := range jobs {
 			job := &jobs[i]
 			wg.Go(func() {
+				defer f.signal()
 				defer func() { free <- struct{}{} }()
 				if err := f.work(ctx, job); err != nil {
 					stop(err)
@@ -125,7 +144,7 @@ func (f *Fetcher) dispatch(ctx context.Context, stop context.CancelCauseFunc) {
 		for range n - len(jobs) {
 			free <- struct{}{}
 		}
-		if len(jobs) == 0 && !f.idle(ctx, stop, free, workers) {
+		if len(jobs) == 0 && !f.idle(ctx, stop, busy) {
 			return
 		}
 	}
@@ -151,9 +170,18 @@ func (f *Fetcher) take(ctx context.Context, free chan struct{}) int {
 	}
 }
 
-// idle is called when nothing is pending. It waits until a worker comes free, which may have put a file back, or until the
-// next file falls due. It reports false when the run is over: nothing runs, and nothing falls due soon enough.
-func (f *Fetcher) idle(ctx context.Context, stop context.CancelCauseFunc, free chan struct{}, workers int) bool {
+// signal wakes idle after an attempt.
+func (f *Fetcher) signal() {
+	select {
+	case f.ended <- struct{}{}:
+	default:
+	}
+}
+
+// idle is called when nothing was pending; busy says that some worker had a file then. It waits until a worker comes free,
+// which may have put a file back, or until the next file falls due. It reports false when the run is over: nothing runs,
+// and nothing falls due soon enough.
+func (f *Fetcher) idle(ctx context.Context, stop func(error), busy bool) bool {
 	next, err := f.cfg.Queue.Next(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -161,7 +189,6 @@ func (f *Fetcher) idle(ctx context.Context, stop context.CancelCauseFunc, free c
 		}
 		return false
 	}
-	busy := len(free) < workers
 	wait := time.Second
 	if !busy {
 		until := time.Until(next)
@@ -184,13 +211,7 @@ func (f *Fetcher) idle(ctx context.Context, stop context.CancelCauseFunc, free c
 // work makes one attempt at a file and records how it ended. An error ends the run.
 func (f *Fetcher) work(ctx context.Context, job *queue.Job) error {
 	a := &attempt{Fetcher: f, job: job}
-	err := a.fetch(ctx)
-	err = a.settle(ctx, err)
-	select {
-	case f.ended <- struct{}{}:
-	default:
-	}
-	return err
+	return a.settle(ctx, a.fetch(ctx))
 }
 
 // count changes the result of the run.

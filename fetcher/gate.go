@@ -13,7 +13,7 @@ const (
 	outageProbe   = time.Minute      // between two probes in an outage
 	outageFiles   = 3                // different files that must fail with a server error before it is called an outage
 	longestPause  = 6 * time.Hour    // a longer Retry-After is cut to this
-	retryRounding = time.Second      // HTTP dates and Retry-After have whole seconds
+	throttlePause = 2 * time.Second  // after a 429 that does not say how long to wait
 )
 
 // UnavailableError ends a run because the archive cannot be reached.
@@ -55,13 +55,14 @@ func newHostGate(maxOutage time.Duration, notify func(string)) *hostGate {
 	return &hostGate{maxOutage: maxOutage, notify: notify, failing: map[string]bool{}, changed: make(chan struct{})}
 }
 
-// enter blocks until a request may be sent. It returns *UnavailableError when the outage has lasted too long.
-// Every enter without error is followed by exactly one good, bad or cancel.
-func (g *hostGate) enter(ctx context.Context) error {
+// enter blocks until a request may be sent; probe says that it is the one that finds out whether an outage is over. It
+// returns *UnavailableError when the outage has lasted too long. Every enter without error is followed by exactly one good,
+// bad or cancel.
+func (g *hostGate) enter(ctx context.Context) (probe bool, err error) {
 	for {
-		wait, changed, err := g.try(time.Now())
+		probe, wait, changed, err := g.try(time.Now())
 		if err != nil || wait == 0 {
-			return err
+			return probe, err
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -69,37 +70,49 @@ func (g *hostGate) enter(ctx context.Context) error {
 		case <-changed:
 		case <-ctx.Done():
 			t.Stop()
-			return errDrain
+			return false, errDrain
 		}
 		t.Stop()
 	}
 }
 
-// try returns 0 if a request may go now, else how long to wait before asking again, at most until changed is closed.
-func (g *hostGate) try(now time.Time) (time.Duration, <-chan struct{}, error) {
+// open reports whether a request that passed enter may still be sent.
+func (g *hostGate) open(now time.Time, probe bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !now.Before(g.until) && (probe || g.outage.IsZero())
+}
+
+// try returns a wait of 0 if a request may go now, else how long to wait before asking again, at most until changed is
+// closed.
+func (g *hostGate) try(now time.Time) (probe bool, wait time.Duration, changed <-chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shared != nil {
 		g.joinLocked(g.shared.Until(), now)
 	}
 	if d := g.until.Sub(now); d > 0 {
-		return d, g.changed, nil
+		return false, d, g.changed, nil
 	}
 	if g.outage.IsZero() {
-		return 0, nil, nil
+		return false, 0, nil, nil
 	}
 	limit := g.maxOutage
 	if !g.ever {
 		limit = min(limit, startGrace)
 	}
 	if since := now.Sub(g.outage); since >= limit {
-		return 0, nil, &UnavailableError{Since: since, Ever: g.ever, Err: g.last}
+		return false, 0, nil, &UnavailableError{Since: since, Ever: g.ever, Err: g.last}
 	}
-	if !g.probing && !now.Before(g.nextTry) {
-		g.probing = true
-		return 0, nil, nil
+	wait = limit - now.Sub(g.outage)
+	if !g.probing {
+		if !now.Before(g.nextTry) {
+			g.probing = true
+			return true, 0, nil, nil
+		}
+		wait = min(wait, g.nextTry.Sub(now))
 	}
-	return max(time.Millisecond, min(g.nextTry.Sub(now), limit-now.Sub(g.outage))), g.changed, nil
+	return false, max(time.Millisecond, wait), g.changed, nil
 }
 
 // joinLocked takes part in a pause that was asked of another process, as far as one of our own could be long.
@@ -126,12 +139,15 @@ func (g *hostGate) good() {
 }
 
 // bad records that the request for key failed on the network's or the server's side. connected tells whether the host
-// answered at all. It reports whether this is an outage, in which the file is not to blame.
+// answered at all; where it did, an empty key is no evidence against it. It reports whether this is an outage, in which the
+// file is not to blame.
 func (g *hostGate) bad(key string, connected bool, err error) (outage bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	g.failing[key] = true
+	if key != "" {
+		g.failing[key] = true
+	}
 	g.last = err
 	if g.outage.IsZero() && (!connected || len(g.failing) >= outageFiles) {
 		g.outage = now
@@ -150,8 +166,11 @@ func (g *hostGate) bad(key string, connected bool, err error) (outage bool) {
 	return true
 }
 
-// cancel takes back an enter whose request was not sent or says nothing of the host.
-func (g *hostGate) cancel() {
+// cancel takes back an enter whose request was not sent or says nothing of the host; probe is what enter said.
+func (g *hostGate) cancel(probe bool) {
+	if !probe {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.probing = false
@@ -166,8 +185,13 @@ func (g *hostGate) pause(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	d = min(d, longestPause)
-	if until := time.Now().Add(d); until.After(g.until) {
+	now := time.Now()
+	if until := now.Add(d); until.After(g.until) {
+		said := g.until.After(now) && until.Sub(g.until) < time.Second // by another request of the same moment
 		g.until = until
+		if said {
+			return
+		}
 		g.notify(fmt.Sprintf("the archive asks to wait %v", d.Round(time.Second)))
 		if g.shared != nil {
 			g.shared.Pause(until)

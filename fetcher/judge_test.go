@@ -113,7 +113,7 @@ func TestOutageGate(t *testing.T) {
 		for i := range 32 {
 			go func() {
 				for {
-					if err := g.enter(t.Context()); err != nil {
+					if _, err := g.enter(t.Context()); err != nil {
 						done <- err
 						return
 					}
@@ -152,7 +152,7 @@ func TestOutageGivesUp(t *testing.T) {
 			}
 			begin := time.Now()
 			for {
-				err := g.enter(t.Context())
+				_, err := g.enter(t.Context())
 				if err == nil {
 					g.bad("x", false, errors.New("refused"))
 					continue

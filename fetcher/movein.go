@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func (d *dirMaker) ensure(dir string) error {
 
 // moveIn gives the sealed part its final name and makes that durable. A file that stands there already is left alone if it
 // has the same bytes, else it is moved to the replaced directory first.
-func (f *Fetcher) moveIn(partName, final string, sum []byte) error {
+func (f *Fetcher) moveIn(ctx context.Context, partName, final string, sum []byte) error {
 	root := f.root
 	if err := f.dirs.ensure(path.Dir(final)); err != nil {
 		return err
@@ -88,7 +89,7 @@ func (f *Fetcher) moveIn(partName, final string, sum []byte) error {
 		return err
 	}
 	if exists {
-		if got, err := hashFile(root, final); err == nil && bytes.Equal(got, sum) {
+		if got, err := hashFile(ctx, root, final); err == nil && bytes.Equal(got, sum) {
 			return syncAndRemove(root, final, partName)
 		}
 		if err := moveAway(root, final); err != nil {
@@ -101,13 +102,18 @@ func (f *Fetcher) moveIn(partName, final string, sum []byte) error {
 	return nil
 }
 
-// syncAndRemove keeps the right file that is there already, makes it durable, and drops the part.
-func syncAndRemove(root *os.Root, final, partName string) error {
+// syncFinal makes a file and its final name durable.
+func syncFinal(root *os.Root, final string) error {
 	f, err := root.Open(final)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close(), durable.SyncDir(root, path.Dir(final))); err != nil {
+	return errors.Join(f.Sync(), f.Close(), durable.SyncDir(root, path.Dir(final)))
+}
+
+// syncAndRemove keeps the right file that is there already, makes it durable, and drops the part.
+func syncAndRemove(root *os.Root, final, partName string) error {
+	if err := syncFinal(root, final); err != nil {
 		return err
 	}
 	return root.Remove(partName)
@@ -133,8 +139,8 @@ func moveAway(root *os.Root, name string) error {
 	}
 }
 
-// hashFile returns the SHA-256 of a regular file.
-func hashFile(root *os.Root, name string) ([]byte, error) {
+// hashFile returns the SHA-256 of a regular file. It stops with errDrain when ctx ends.
+func hashFile(ctx context.Context, root *os.Root, name string) ([]byte, error) {
 	fi, err := root.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -147,11 +153,19 @@ func hashFile(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close() // only read from
-	h := sha256.New()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, make([]byte, copyBuffer)); err != nil {
-		return nil, err
+	h, buf := sha256.New(), make([]byte, copyBuffer)
+	for {
+		n, err := f.Read(buf)
+		h.Write(buf[:n])
+		switch {
+		case err == io.EOF:
+			return h.Sum(nil), nil
+		case err != nil:
+			return nil, err
+		case ctx.Err() != nil:
+			return nil, errDrain
+		}
 	}
-	return h.Sum(nil), nil
 }
 
 // quarantinePath is where the last bad body of a file is kept.
@@ -170,8 +184,14 @@ func (a *attempt) quarantine() error {
 	if err := mkdirAll(a.root, quarantineDir); err != nil {
 		return err
 	}
-	if err := a.root.Rename(p.name, quarantinePath(a.job)); err != nil {
-		return fmt.Errorf("putting bad bytes into quarantine: %w", err)
+	to := quarantinePath(a.job)
+	before, err := a.root.Lstat(to)
+	if e := a.root.Rename(p.name, to); e != nil {
+		a.quarantined.Add(-p.size)
+		return fmt.Errorf("putting bad bytes into quarantine: %w", e)
+	}
+	if err == nil {
+		a.quarantined.Add(-before.Size()) // the body it replaced
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ type part struct {
 
 	size     int64 // bytes written and hashed
 	synced   int64 // bytes known to be fsynced
+	lost     error // of a failed fsync: nobody knows what the disk holds
 	sha, md5 hash.Hash
 	check    fits.Check
 }
@@ -84,13 +85,17 @@ func openPart(ctx context.Context, root *os.Root, job *queue.Job, boot string, a
 	if job.Part.Token == "" {
 		return nil, fs.ErrNotExist
 	}
-	old, err := root.OpenFile(partPath(job.URI, job.Part.Token), os.O_RDWR, 0)
+	name := partPath(job.URI, job.Part.Token)
+	fi, err := root.Lstat(name)
+	if err == nil && !fi.Mode().IsRegular() {
+		return nil, fs.ErrNotExist // somebody put something else there; a new part has another name
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for part: %w", err)
+	}
+	old, err := root.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening part: %w", err)
-	}
-	fi, err := old.Stat()
-	if err != nil || !fi.Mode().IsRegular() {
-		return nil, errors.Join(fs.ErrNotExist, err, old.Close())
 	}
 	keep := fi.Size()
 	if job.Part.Boot != boot {
@@ -103,7 +108,7 @@ func openPart(ctx context.Context, root *os.Root, job *queue.Job, boot string, a
 		return nil, errors.Join(fs.ErrNotExist, old.Close())
 	}
 	if adopt {
-		p := &part{root: root, uri: job.URI, name: partPath(job.URI, job.Part.Token), f: old, meta: job.Part}
+		p := &part{root: root, uri: job.URI, name: name, f: old, meta: job.Part}
 		p.synced = min(job.Part.Durable, keep)
 		return p, p.takeUp(ctx, old, keep)
 	}
@@ -137,6 +142,9 @@ func (p *part) takeUp(ctx context.Context, f *os.File, n int64) error {
 	return nil
 }
 
+// errUnreadable says that the bytes of a part cannot be read back.
+var errUnreadable = errors.New("the part cannot be read back")
+
 // copyFrom writes the first n bytes of another part to this one.
 func (p *part) copyFrom(ctx context.Context, old *os.File, n int64) error {
 	if err := p.feed(ctx, io.NewSectionReader(old, 0, n), p.f); err != nil {
@@ -150,17 +158,17 @@ func (p *part) feed(ctx context.Context, r io.Reader, w io.Writer) error {
 	buf := make([]byte, copyBuffer)
 	for {
 		n, err := io.ReadFull(r, buf)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return fmt.Errorf("%w: %w", errUnreadable, err)
+		}
 		if w != nil && n > 0 {
 			if _, e := w.Write(buf[:n]); e != nil {
 				return e
 			}
 		}
 		p.absorb(buf[:n])
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return nil
-		}
 		if err != nil {
-			return err
+			return nil
 		}
 		if ctx.Err() != nil {
 			return errDrain
@@ -204,11 +212,15 @@ func (p *part) restart() error {
 
 // sync makes all bytes so far durable. An error is final for this part: what the disk holds is unknown from then on.
 func (p *part) sync() error {
+	if p.lost != nil {
+		return p.lost // asked again, the kernel would say that all is well (fsync(2))
+	}
 	if p.synced == p.size {
 		return nil
 	}
 	if err := p.f.Sync(); err != nil {
-		return fmt.Errorf("fsync of part: %w", err)
+		p.lost = fmt.Errorf("fsync of part: %w", err)
+		return p.lost
 	}
 	p.synced = p.size
 	return nil

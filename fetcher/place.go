@@ -78,6 +78,7 @@ func (a *attempt) endTrial() {
 // time the attempt ends.
 func (a *attempt) reject(ctx context.Context, b body, j judgement) (more bool, err error) {
 	a.job.LastSHA = b.sha256
+	a.high = 0
 	a.cfg.Reporter.Bytes(a.job, -a.part.size)
 	if err := a.quarantine(); err != nil {
 		return false, err
@@ -95,14 +96,14 @@ func (a *attempt) reject(ctx context.Context, b body, j judgement) (more bool, e
 
 // place records what is about to happen, gives the part its final name, and records that it happened.
 func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report) error {
-	ctx, cancel := recording(ctx)
-	defer cancel()
 	learned := j.trust
 	if j.proof == queue.ProofDouble && a.job.Checksum != nil && a.job.Want == nil {
 		learned = a.trust.double()
 		a.endTrial()
 	}
-	err := a.cfg.Queue.Place(ctx, *a.job, queue.Placement{
+	recCtx, cancel := recording(ctx)
+	defer cancel()
+	err := a.cfg.Queue.Place(recCtx, *a.job, queue.Placement{
 		Size: b.size, SHA256: b.sha256, MD5: b.md5, Proof: j.proof, Flagged: j.flagged, Header: r.Header,
 		Source: a.part.meta.Source, Validator: a.part.meta.Validator, Trust: learned,
 	})
@@ -110,35 +111,33 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 		return asQueueError(err)
 	}
 	a.say(learned, j)
-	if err := a.moveIn(a.part.name, a.job.Path, b.sha256); err != nil {
-		return a.takeBack(ctx, err)
+	// If this fails, the outcome is recorded as any other's: the row leaves placing for where the error sends it.
+	ctx = context.WithoutCancel(ctx) // what stands there may be long to hash, and no stop may come between
+	if err := a.moveIn(ctx, a.part.name, a.job.Path, b.sha256); err != nil {
+		return err
 	}
 	a.part = nil
-	if err := a.cfg.Queue.Finish(ctx, *a.job); err != nil {
-		return asQueueError(err)
+	finCtx, finish := recording(ctx)
+	defer finish()
+	if err := a.cfg.Queue.Finish(finCtx, *a.job); err != nil {
+		if errors.Is(err, queue.ErrStale) {
+			return err
+		}
+		return &placedError{err}
 	}
 	a.forgetQuarantine()
 	if learned == queue.TrustProven && a.trust.proven() {
-		return a.reviewDoubles(ctx)
+		return errors.Join(a.trustSums(ctx), a.reviewDoubles(ctx))
 	}
 	return nil
 }
 
-// takeBack returns a file whose rename failed to the queue as pending or, where something stands in its way, as failed.
-func (a *attempt) takeBack(ctx context.Context, cause error) error {
-	state := a.part.state(a.boot)
-	a.part = nil
-	if err := a.cfg.Queue.SettlePlaced(ctx, a.job.ID, queue.Pending, state); err != nil {
-		return errors.Join(cause, asQueueError(err))
-	}
-	return &settledError{cause}
-}
+// placedError says that the file has its final name but the queue could not be told: the row stays as it is, and the next
+// start finds out by the bytes that it is done.
+type placedError struct{ err error }
 
-// settledError says that the queue already knows what became of the file.
-type settledError struct{ err error }
-
-func (e *settledError) Error() string { return e.err.Error() }
-func (e *settledError) Unwrap() error { return e.err }
+func (e *placedError) Error() string { return e.err.Error() }
+func (e *placedError) Unwrap() error { return e.err }
 
 // say tells the user once what was learned about the archive's checksums.
 func (a *attempt) say(learned queue.Trust, j judgement) {
@@ -151,19 +150,30 @@ func (a *attempt) say(learned queue.Trust, j judgement) {
 	}
 }
 
+// trustSums records once more that checksums are proven: the verdict of the trials may have been recorded meanwhile.
+func (a *attempt) trustSums(ctx context.Context) error {
+	return asQueueError(a.cfg.Queue.SetTrust(ctx, queue.TrustProven))
+}
+
 // reviewDoubles takes back files that were accepted against their checksum before it was known that checksums count.
 func (a *attempt) reviewDoubles(ctx context.Context) error {
 	for f, err := range a.cfg.Queue.Files(ctx, queue.Filter{States: []queue.State{queue.Done}}) {
 		if err != nil {
 			return asQueueError(err)
 		}
-		if f.Proof != queue.ProofDouble || f.Checksum == nil || bytes.Equal(f.Checksum, f.MD5) {
-			continue
-		}
-		why := "MD5 is " + hex.EncodeToString(f.MD5) + ", and the archive's checksums are proven now"
-		if err := a.cfg.Queue.Requeue(ctx, f.ID, why); err != nil {
-			return asQueueError(err)
+		if why := disproven(&f); why != "" {
+			if err := a.cfg.Queue.Requeue(ctx, f.ID, why); err != nil {
+				return asQueueError(err)
+			}
 		}
 	}
 	return nil
+}
+
+// disproven says why a done file does not stand once the archive's checksums are proven, "" if it does.
+func disproven(f *queue.File) string {
+	if f.Proof != queue.ProofDouble || f.Checksum == nil || bytes.Equal(f.Checksum, f.MD5) {
+		return ""
+	}
+	return "MD5 is " + hex.EncodeToString(f.MD5) + ", and the archive's checksums are proven now"
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"syscall"
 
 	"jwstbulk/queue"
 )
@@ -35,31 +36,53 @@ func (f *Fetcher) recover(ctx context.Context) error {
 
 // settlePlacing finds out by SHA-256 which side of the rename a crash was on. Length proves nothing.
 func (f *Fetcher) settlePlacing(ctx context.Context, file *queue.File) error {
-	to, left := queue.Pending, queue.Part{}
-	switch {
-	case f.holds(file.Path, file.SHA256):
-		to = queue.Done
-	case file.Part.Token != "" && f.holds(partPath(file.URI, file.Part.Token), file.SHA256):
-		err := f.moveIn(partPath(file.URI, file.Part.Token), file.Path, file.SHA256)
-		var failure *failError
-		if errors.As(err, &failure) {
-			left = file.Part // something stands in the way; the next attempt says so
-			break
-		}
-		if err != nil {
+	to, left := queue.Pending, file.Part
+	placed, err := f.holds(ctx, file.Path, file.SHA256)
+	if err != nil {
+		return err
+	}
+	if placed {
+		// The rename may have happened and not be durable yet.
+		if err := errors.Join(f.dirs.ensure(path.Dir(file.Path)), syncFinal(f.root, file.Path)); err != nil {
 			return &StorageError{Err: err}
 		}
-		to = queue.Done
-	case file.Part.Token != "":
-		left = file.Part
+		to, left = queue.Done, queue.Part{}
+	} else if file.Part.Token != "" {
+		whole, err := f.holds(ctx, partPath(file.URI, file.Part.Token), file.SHA256)
+		if err != nil {
+			return err
+		}
+		if whole {
+			if to, left, err = f.placeAgain(ctx, file); err != nil {
+				return err
+			}
+		}
 	}
 	return asQueueError(f.cfg.Queue.SettlePlaced(ctx, file.ID, to, left))
 }
 
-// holds reports whether a regular file with these bytes is at name.
-func (f *Fetcher) holds(name string, sum []byte) bool {
-	got, err := hashFile(f.root, name)
-	return err == nil && bytes.Equal(got, sum)
+// placeAgain gives the part its final name. If something stands in the way, the next attempt says so.
+func (f *Fetcher) placeAgain(ctx context.Context, file *queue.File) (queue.State, queue.Part, error) {
+	err := f.moveIn(ctx, partPath(file.URI, file.Part.Token), file.Path, file.SHA256)
+	var failure *failError
+	switch {
+	case errors.As(err, &failure):
+		return queue.Pending, file.Part, nil
+	case errors.Is(err, errDrain):
+		return "", queue.Part{}, err
+	case err != nil:
+		return "", queue.Part{}, &StorageError{Err: err}
+	}
+	return queue.Done, queue.Part{}, nil
+}
+
+// holds reports whether a regular file with these bytes is at name. Its only error is that it was stopped.
+func (f *Fetcher) holds(ctx context.Context, name string, sum []byte) (bool, error) {
+	got, err := hashFile(ctx, f.root, name)
+	if errors.Is(err, errDrain) {
+		return false, err
+	}
+	return err == nil && bytes.Equal(got, sum), nil
 }
 
 // sweepParts removes parts that no unfinished row names, unless they may be those of other tasks, and counts the quarantine.
@@ -113,6 +136,25 @@ func (f *Fetcher) removePart(name string) error {
 	return nil
 }
 
+// whyAgain says why a done file must be fetched again, "" if it need not. A disk that does not answer is no reason: all
+// that it holds would be fetched again.
+func (f *Fetcher) whyAgain(file *queue.File) (string, error) {
+	fi, err := f.root.Lstat(file.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return "its file is gone", nil
+	case err != nil && (isGate(err) || isStop(err) || errors.Is(err, syscall.ESTALE)):
+		return "", &StorageError{Err: fmt.Errorf("looking for finished files: %w", err)}
+	case err != nil:
+		return "its path cannot be looked at: " + err.Error(), nil
+	case !fi.Mode().IsRegular() || fi.Size() != file.Size:
+		return "its file has another length", nil
+	case f.trust.now() == queue.TrustProven:
+		return disproven(file), nil // found out by a run that was killed before it could take them back
+	}
+	return "", nil
+}
+
 // audit looks whether the done files are still there, by name and length: what a user deleted is fetched again. Whether
 // their bytes are still right is for `verify` to find out.
 func (f *Fetcher) audit(ctx context.Context) error {
@@ -120,13 +162,12 @@ func (f *Fetcher) audit(ctx context.Context) error {
 		if err != nil {
 			return asQueueError(err)
 		}
-		fi, err := f.root.Lstat(file.Path)
-		if err == nil && fi.Mode().IsRegular() && fi.Size() == file.Size {
-			continue
+		why, err := f.whyAgain(&file)
+		if err != nil {
+			return err
 		}
-		why := "its file is gone"
-		if err == nil {
-			why = "its file has another length"
+		if why == "" {
+			continue
 		}
 		if err := f.cfg.Queue.Requeue(ctx, file.ID, why); err != nil {
 			return asQueueError(err)

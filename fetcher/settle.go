@@ -47,6 +47,7 @@ func (a *attempt) settle(ctx context.Context, cause error) error {
 		a.cfg.Reporter.End(a.job, queue.Done, "")
 		return nil
 	}
+	a.gained = a.advanced(a.start)
 	left, err := a.leave()
 	if err != nil && !isGate(err) {
 		return &StorageError{Err: err}
@@ -54,9 +55,16 @@ func (a *attempt) settle(ctx context.Context, cause error) error {
 	if errors.Is(cause, queue.ErrStale) {
 		return nil // another run owns the file now
 	}
+	var placed *placedError
+	if errors.As(cause, &placed) {
+		return &queueError{placed.err}
+	}
 	recCtx, cancel := recording(ctx)
 	defer cancel()
 	v := classify(errors.Join(cause, err))
+	if ctx.Err() != nil && (v.class == classRetry || v.class == classOutage) {
+		v = verdict{class: classDrain} // whatever broke, it may well have been the stop
+	}
 	state, err := a.record(ctx, recCtx, v, cause, left)
 	if err != nil && !errors.Is(err, queue.ErrStale) {
 		return asQueueError(err)
@@ -108,13 +116,7 @@ func (a *attempt) leave() (queue.Part, error) {
 func (a *attempt) record(ctx, recCtx context.Context, v verdict, cause error, left queue.Part) (queue.State, error) {
 	q := a.cfg.Queue
 	o := queue.Outcome{Reason: v.reason, Detail: describe(cause, v), LastSHA: a.job.LastSHA, Part: left}
-	var (
-		settled *settledError
-		outage  *outageError
-	)
-	if errors.As(cause, &settled) {
-		return queue.Pending, a.afterSettled(recCtx, v, cause)
-	}
+	var outage *outageError
 	switch v.class {
 	case classDrain, classStop:
 		return queue.Pending, q.Release(recCtx, *a.job, left)
@@ -142,7 +144,7 @@ func (a *attempt) record(ctx, recCtx context.Context, v verdict, cause error, le
 
 // recordRetry makes the file wait for its next attempt, or fails it when too many made no progress.
 func (a *attempt) recordRetry(ctx context.Context, v verdict, o queue.Outcome) (queue.State, error) {
-	o.Spent = v.pause == 0 && a.got < progressBytes && (a.job.Size < 0 || a.got < max(a.job.Size/100, 1))
+	o.Spent = v.pause == 0 && !a.gained
 	if a.refetched {
 		o.Spent = true // many bytes, and none of them any good
 	}
@@ -153,7 +155,7 @@ func (a *attempt) recordRetry(ctx context.Context, v verdict, o queue.Outcome) (
 		o.Detail = fmt.Sprintf("%s (after %d attempts without progress)", o.Detail, a.job.Tries+1)
 		return queue.Failed, a.cfg.Queue.Fail(ctx, *a.job, o)
 	}
-	o.DueAt = time.Now().Add(max(v.pause, delay(a.job.Tries)))
+	o.DueAt = time.Now().Add(max(min(v.pause, longestPause), delay(a.job.Tries)))
 	if v.pause > 0 {
 		o.Reason = queue.ReasonRetryAfter
 	}
@@ -193,13 +195,4 @@ func (a *attempt) recordRefusal(ctx, recCtx context.Context, o queue.Outcome, ca
 	o.Detail = cause.Error() + "; the token is valid, but rights are given per programme and this one is not among yours. " +
 		"Ask the programme's PI to add you, or wait for the release; then `jwstbulk retry`"
 	return queue.Failed, a.cfg.Queue.Fail(recCtx, *a.job, o)
-}
-
-// afterSettled handles a rename that failed: the row is pending again already. What stands in the way for good is recorded
-// by the next attempt, which looks before it fetches; short resources close the disk's gate.
-func (a *attempt) afterSettled(ctx context.Context, v verdict, cause error) error {
-	if v.class == classGate {
-		a.disk.close(cause)
-	}
-	return nil
 }

@@ -43,12 +43,9 @@ func (a *attempt) transfer(ctx context.Context) error {
 
 // open passes the gates of the host and sends the request. A nil body without error means that the part is complete.
 func (a *attempt) open(ctx context.Context) (*mast.Body, error) {
-	if err := a.host.enter(ctx); err != nil {
+	probe, err := a.passGates(ctx)
+	if err != nil {
 		return nil, err
-	}
-	if err := a.requests.Wait(ctx); err != nil {
-		a.host.cancel()
-		return nil, errDrain
 	}
 	from := a.resumable()
 	var v mast.Validator
@@ -60,23 +57,54 @@ func (a *attempt) open(ctx context.Context) (*mast.Body, error) {
 	var past *mast.RangeError
 	if errors.As(err, &past) {
 		a.host.good()
-		if past.Total == a.part.size && past.Total == a.job.Size {
-			a.part.meta.Size = past.Total
-			return nil, nil
-		}
-		return nil, fmt.Errorf("%w: the server has no byte %d", errRestart, from)
+		return nil, a.pastEnd(ctx, past, from)
 	}
 	if err != nil {
-		return nil, a.hostSays(ctx, err)
+		return nil, a.hostSays(ctx, err, probe)
 	}
 	a.host.good()
 	return b, nil
 }
 
+// passGates blocks until a request may be sent. The host is looked at once more after the limiter, for it may have asked
+// everybody to wait meanwhile.
+func (a *attempt) passGates(ctx context.Context) (probe bool, err error) {
+	for {
+		if probe, err = a.host.enter(ctx); err != nil {
+			return false, err
+		}
+		if err := a.requests.Wait(ctx); err != nil {
+			a.host.cancel(probe)
+			return false, errDrain
+		}
+		if a.host.open(time.Now(), probe) {
+			return probe, nil
+		}
+		a.host.cancel(probe)
+	}
+}
+
+// pastEnd handles a 416: nil means that the part holds the whole file already.
+func (a *attempt) pastEnd(ctx context.Context, past *mast.RangeError, from int64) error {
+	if a.part == nil || from == 0 {
+		return fmt.Errorf("%w: %w", mast.ErrProtocol, past.Err)
+	}
+	if past.Total >= 0 && past.Total != a.job.Size && !a.asked {
+		if err := a.askAgain(ctx); err != nil {
+			return err
+		}
+	}
+	if past.Total == a.part.size && past.Total == a.job.Size {
+		a.part.meta.Size = past.Total
+		return nil
+	}
+	return fmt.Errorf("%w: the server has no byte %d", errRestart, from)
+}
+
 // hostSays tells the host's gate what a failed request means for everybody.
-func (a *attempt) hostSays(ctx context.Context, err error) error {
+func (a *attempt) hostSays(ctx context.Context, err error, probe bool) error {
 	if ctx.Err() != nil {
-		a.host.cancel()
+		a.host.cancel(probe)
 		return errDrain
 	}
 	v := classify(err)
@@ -84,8 +112,14 @@ func (a *attempt) hostSays(ctx context.Context, err error) error {
 	switch {
 	case v.class == classOutage:
 		a.host.bad(a.job.URI, false, err)
-	case v.class == classRetry && !errors.Is(err, mast.ErrProtocol) && v.pause == 0:
-		if a.host.bad(a.job.URI, true, err) {
+	case v.class == classGate, v.class == classStop: // our own lack of sockets says nothing of the host
+		a.host.cancel(probe)
+	case v.class == classRetry && !errors.Is(err, mast.ErrProtocol) && !throttled(err):
+		key := a.job.URI
+		if a.job.Tries > 0 {
+			key = "" // it failed while others came, so it is no evidence against the host
+		}
+		if a.host.bad(key, true, err) {
 			return &outageError{err}
 		}
 	default:
@@ -158,7 +192,7 @@ func (a *attempt) stream(ctx context.Context, cancel context.CancelCauseFunc, b 
 			}
 		}
 		if limit >= 0 && a.part.size+int64(n) > limit {
-			return errors.Join(fmt.Errorf("%w: %w", errRestart, &SizeError{"the body", a.part.size + int64(n), limit}), wait(recorded))
+			return errors.Join(a.tooLong(ctx, wait(recorded), b.Total < 0), &SizeError{"the body", a.part.size + int64(n), limit})
 		}
 		if e := wait(recorded); e != nil {
 			return e
@@ -171,6 +205,18 @@ func (a *attempt) stream(ctx context.Context, cancel context.CancelCauseFunc, b 
 	return a.ended(ctx, err, limit)
 }
 
+// tooLong is the error of a body that exceeds its length. Where that is the catalogue's alone, the archive is asked whether
+// it is still true.
+func (a *attempt) tooLong(ctx context.Context, recorded error, listed bool) error {
+	if recorded == nil && listed && !a.asked {
+		recorded = a.askAgain(ctx)
+	}
+	if recorded != nil {
+		return recorded
+	}
+	return errRestart
+}
+
 // keep writes bytes of the body to the part, within the byte limit, and fsyncs the part now and then.
 func (a *attempt) keep(ctx context.Context, b []byte, synced *time.Time) error {
 	if err := takeBytes(ctx, a.bytes, len(b)); err != nil {
@@ -179,7 +225,6 @@ func (a *attempt) keep(ctx context.Context, b []byte, synced *time.Time) error {
 	if err := a.part.write(b); err != nil {
 		return err
 	}
-	a.got += int64(len(b))
 	a.cfg.Reporter.Bytes(a.job, int64(len(b)))
 	a.count(func(r *Result) { r.Bytes += int64(len(b)) })
 	if a.part.size-a.part.synced < a.cfg.SyncEvery && time.Since(*synced) < a.cfg.SyncAfter {
@@ -219,7 +264,7 @@ func (a *attempt) recordPart(ctx context.Context) <-chan error {
 	go func() {
 		err := a.cfg.Queue.Progress(context.WithoutCancel(ctx), *a.job, now)
 		if err == nil && old.Token != "" && old.Token != now.Token {
-			err = a.removePart(partPath(a.job.URI, old.Token))
+			_ = a.root.Remove(partPath(a.job.URI, old.Token)) // no row names it any more: if it stays, the next start removes it
 		}
 		c <- asQueueError(err)
 	}()
