@@ -111,7 +111,7 @@ func (a *attempt) takeUpPart(ctx context.Context) error {
 		return err
 	}
 	a.part, a.start, a.high = p, p.size, p.size
-	return nil
+	return a.step("taken up")
 }
 
 // adopts reports whether whoever wrote a part under that boot is dead for certain: our lock on the campaign proves it on a
@@ -183,9 +183,12 @@ func (a *attempt) ready(from int64) error {
 			return err
 		}
 		a.part = p
+		if err := a.step("created"); err != nil {
+			return err
+		}
 	}
 	if from == 0 && a.part.size > 0 {
-		return a.startOver()
+		return errors.Join(a.startOver(), a.step("emptied"))
 	}
 	if from != a.part.size {
 		return fmt.Errorf("%w: it has %d bytes, the reply starts at %d", errRestart, a.part.size, from)

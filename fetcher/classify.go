@@ -47,6 +47,7 @@ func classify(err error) verdict {
 		failure  *failError
 		unproven *unprovenError
 		remote   *mast.Error
+		out      *UnavailableError
 	)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, errDrain):
@@ -55,6 +56,11 @@ func classify(err error) verdict {
 		return verdict{class: classFail, reason: failure.reason, advice: failure.advice}
 	case errors.As(err, &unproven):
 		return verdict{class: classRetry, reason: unproven.reason}
+	case errors.As(err, &out): // before what it wraps: the file it kept waiting is not to blame
+		return verdict{class: classOutage, reason: queue.ReasonNetwork}
+	case errors.Is(err, mast.ErrRedirect): // of one file its fault; of several an outage: a captive portal, an archive that moved
+		return verdict{class: classRetry, reason: queue.ReasonNetwork,
+			advice: "the archive redirects to a host that is not allowed; is there a log-in page in this network?"}
 	case errors.As(err, &remote) && remote.Status >= 300: // before isStop: a refusal of the server is none of the disk
 		return classifyStatus(remote)
 	case isStop(err):
@@ -65,9 +71,6 @@ func classify(err error) verdict {
 		errors.Is(err, errNotAFile), errors.Is(err, errUnproven), errors.Is(err, mast.ErrHTML), errors.Is(err, mast.ErrProtocol),
 		errors.Is(err, mast.ErrEncoding):
 		return verdict{class: classRetry, reason: queue.ReasonTransient}
-	case errors.Is(err, mast.ErrRedirect): // a captive portal, or an archive that moved
-		return verdict{class: classOutage, reason: queue.ReasonNetwork,
-			advice: "the archive redirects to a host that is not allowed; is there a log-in page in this network?"}
 	case errors.Is(err, mast.ErrCertificate):
 		return verdict{class: classOutage, reason: queue.ReasonNetwork,
 			advice: "the server's certificate is not trusted here; set SSL_CERT_FILE to the site's CA bundle"}

@@ -32,6 +32,9 @@ func TestEndless(t *testing.T) {
 		{name: "F35 shorter than listed, length not announced",
 			faults: []masttest.Fault{{Do: masttest.DoChunked}}, lie: +2880, reason: queue.ReasonHTTP, requests: 16},
 		{name: "F13 416 to everything", faults: []masttest.Fault{{Do: masttest.DoStatus, Status: 416}}, reason: queue.ReasonHTTP, requests: 2},
+		{name: "F21 redirect loop", faults: []masttest.Fault{{Do: masttest.DoRedirect, Value: "loop"}}, reason: queue.ReasonNetwork, requests: 12},
+		{name: "F22 redirect to another host", faults: []masttest.Fault{{Do: masttest.DoRedirect, Value: "http://files.invalid/x"}},
+			reason: queue.ReasonNetwork, requests: 2},
 		{name: "F17 always 500", faults: []masttest.Fault{{Do: masttest.DoStatus, Status: 500}}, reason: queue.ReasonHTTP, requests: 2},
 	}
 	for _, tt := range tests {

@@ -4,3 +4,12 @@ package fetcher
 const PartDir = partDir
 
 var PartPath = partPath
+
+// ErrKilled is what Run returns once killed has been true.
+var ErrKilled = errKilled
+
+// SetKill has the fetcher die at the first step for which killed is true; it must be true from then on.
+func SetKill(f *Fetcher, killed func(step string) bool) { f.killed = killed }
+
+// SetBoot has the fetcher believe in another boot.
+func SetBoot(f *Fetcher, boot string) { f.boot = boot }

@@ -39,6 +39,8 @@ type Fetcher struct {
 	buffers  sync.Pool
 	ended    chan struct{} // a signal after each attempt, for idle
 
+	killed func(step string) bool // of tests that kill; nil otherwise
+
 	quarantined atomic.Int64
 
 	mu     sync.Mutex // guards all below
@@ -213,6 +215,17 @@ func (f *Fetcher) work(ctx context.Context, job *queue.Job) error {
 	a := &attempt{Fetcher: f, job: job}
 	return a.settle(ctx, a.fetch(ctx))
 }
+
+// step stands between two effects. Once a test has killed the fetcher, no goroutine gets beyond its next step, and nothing
+// is recorded of how it ended: what is then on disk and in the queue is what a kill at this point leaves.
+func (f *Fetcher) step(name string) error {
+	if f.killed != nil && f.killed(name) {
+		return errKilled
+	}
+	return nil
+}
+
+var errKilled = errors.New("killed by a test")
 
 // count changes the result of the run.
 func (f *Fetcher) count(change func(*Result)) {

@@ -90,7 +90,7 @@ func TestClassify(t *testing.T) {
 		{&fs.PathError{Err: syscall.EROFS}, classStop}, {&fs.PathError{Err: syscall.EACCES}, classStop}, {&queueError{errors.New("x")}, classStop},
 		{&net.DNSError{IsNotFound: true}, classOutage}, {&net.OpError{Op: "dial", Err: errors.New("x")}, classOutage}, {syscall.ENETUNREACH, classOutage},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, classRetry}, {errShort, classRetry}, {errStalled, classRetry}, {mast.ErrHTML, classRetry},
-		{mast.ErrRedirect, classOutage}, {mast.ErrCertificate, classOutage},
+		{&mast.Error{Status: 302, Err: mast.ErrRedirect}, classRetry}, {mast.ErrCertificate, classOutage}, {&UnavailableError{Err: &mast.Error{Status: 503}}, classOutage},
 		{&failError{reason: queue.ReasonRefusedPath, err: errors.New("x")}, classFail},
 		{errors.New("something new"), classRetry},
 	}

@@ -92,7 +92,7 @@ func (f *Fetcher) moveIn(ctx context.Context, partName, final string, sum []byte
 		if got, err := hashFile(ctx, root, final); err == nil && bytes.Equal(got, sum) {
 			return syncAndRemove(root, final, partName)
 		}
-		if err := moveAway(root, final); err != nil {
+		if err := errors.Join(moveAway(root, final), f.step("moved away")); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,9 @@ func (a *attempt) complete(ctx context.Context) (more bool, err error) {
 	if err := a.part.seal(); err != nil {
 		return false, errors.Join(err, a.dropPart()) // after a failed fsync nobody knows what the disk holds
 	}
+	if err := a.step("sealed"); err != nil {
+		return false, err
+	}
 	b, report := a.part.result()
 	b.sized = sized
 	for {
@@ -80,7 +83,7 @@ func (a *attempt) reject(ctx context.Context, b body, j judgement) (more bool, e
 	a.job.LastSHA = b.sha256
 	a.high = 0
 	a.cfg.Reporter.Bytes(a.job, -a.part.size)
-	if err := a.quarantine(); err != nil {
+	if err := errors.Join(a.quarantine(), a.step("rejected")); err != nil {
 		return false, err
 	}
 	if j.ruling == refuse {
@@ -110,6 +113,9 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 	if err != nil {
 		return asQueueError(err)
 	}
+	if err := a.step("placing"); err != nil {
+		return err
+	}
 	a.say(learned, j)
 	// If this fails, the outcome is recorded as any other's: the row leaves placing for where the error sends it.
 	ctx = context.WithoutCancel(ctx) // what stands there may be long to hash, and no stop may come between
@@ -117,6 +123,9 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 		return err
 	}
 	a.part = nil
+	if err := a.step("placed"); err != nil {
+		return err
+	}
 	finCtx, finish := recording(ctx)
 	defer finish()
 	if err := a.cfg.Queue.Finish(finCtx, *a.job); err != nil {
@@ -124,6 +133,9 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 			return err
 		}
 		return &placedError{err}
+	}
+	if err := a.step("finished"); err != nil {
+		return err
 	}
 	a.forgetQuarantine()
 	if learned == queue.TrustProven && a.trust.proven() {

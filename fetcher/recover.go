@@ -58,6 +58,9 @@ func (f *Fetcher) settlePlacing(ctx context.Context, file *queue.File) error {
 			}
 		}
 	}
+	if err := f.step("placed again"); err != nil {
+		return err
+	}
 	return asQueueError(f.cfg.Queue.SettlePlaced(ctx, file.ID, to, left))
 }
 
@@ -68,7 +71,7 @@ func (f *Fetcher) placeAgain(ctx context.Context, file *queue.File) (queue.State
 	switch {
 	case errors.As(err, &failure):
 		return queue.Pending, file.Part, nil
-	case errors.Is(err, errDrain):
+	case errors.Is(err, errDrain), errors.Is(err, errKilled):
 		return "", queue.Part{}, err
 	case err != nil:
 		return "", queue.Part{}, &StorageError{Err: err}

@@ -42,6 +42,12 @@ func (a *authority) isAnonymous(ctx context.Context) (bool, error) {
 
 // settle records how an attempt ended. The error it returns ends the run.
 func (a *attempt) settle(ctx context.Context, cause error) error {
+	if err := a.step("ended"); err != nil {
+		if a.part != nil {
+			_ = a.part.close() // as the kernel does for a process that was killed
+		}
+		return err
+	}
 	if cause == nil {
 		a.count(func(r *Result) { r.Files++ })
 		a.cfg.Reporter.End(a.job, queue.Done, "")

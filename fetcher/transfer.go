@@ -198,7 +198,13 @@ func (a *attempt) stream(ctx context.Context, cancel context.CancelCauseFunc, b 
 			return e
 		}
 		recorded = nil
+		if e := a.step("recorded"); e != nil {
+			return e
+		}
 		if e := a.keep(ctx, buf[:n], &synced); e != nil {
+			return e
+		}
+		if e := a.step("written"); e != nil {
 			return e
 		}
 	}
@@ -231,7 +237,7 @@ func (a *attempt) keep(ctx context.Context, b []byte, synced *time.Time) error {
 		return nil
 	}
 	*synced = time.Now()
-	if err := a.part.sync(); err != nil {
+	if err := errors.Join(a.part.sync(), a.step("flushed")); err != nil {
 		return err
 	}
 	return wait(a.recordPart(ctx))
