@@ -34,6 +34,7 @@ type attempt struct {
 	announced bool       // the server told the length
 	gained    bool       // it made progress, as known when it ended
 	restarts  int
+	received  int64 // bytes, also of what was thrown away
 }
 
 // fetch brings the file to its final name, or returns why not. Whatever happens, what is recorded of the part fits what is

@@ -49,6 +49,8 @@ type Config struct {
 	Tries       int           // attempts without progress before a file fails; 5
 	SyncEvery   int64         // bytes between two fsyncs of a part; 256 MiB
 	SyncAfter   time.Duration // time between two fsyncs of a part; 30 s
+	MaxBytes    int64         // bytes to receive in a run: no file is started that would exceed them; no limit
+	Deadline    time.Time     // no file is started that would not be done by then, and what is under way is stopped then; none
 	RequireSums bool          // a checksum of the archive counts even while none was seen to match
 	AcceptSize  bool          // take the server's word for the length where the catalogue differs
 	Shared      bool          // other processes fetch other files into the same directory: parts are neither swept nor taken over
@@ -108,6 +110,9 @@ func (c *Config) validate() error {
 	}
 	if c.Jobs < 0 || c.Jobs > 256 {
 		return fmt.Errorf("fetcher: %d transfers at a time, want 1 to 256", c.Jobs)
+	}
+	if c.MaxBytes < 0 {
+		return fmt.Errorf("fetcher: %d bytes at most, want 0 or more", c.MaxBytes)
 	}
 	setDefault(&c.Jobs, DefaultJobs)
 	setDefault(&c.Rate, DefaultRate)

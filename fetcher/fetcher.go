@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"jwstbulk/queue"
 )
 
 // Result is what one Run did. Counts of files by state are the queue's.
@@ -20,6 +18,7 @@ type Result struct {
 	Requests int64         `json:"requests"` // for files
 	Elapsed  time.Duration `json:"-"`
 	Drained  bool          `json:"drained"` // ended because ctx did
+	Limit    Limit         `json:"limit"`   // the limit that ended it; "" if none did
 }
 
 // Fetcher works one queue. Make it with New; one Run at a time.
@@ -33,6 +32,7 @@ type Fetcher struct {
 	dirs     *dirMaker
 	auth     *authority
 	trust    *trustee
+	budget   budget
 	slots    chan struct{} // one a transfer
 	requests *rate.Limiter
 	bytes    *rate.Limiter
@@ -56,6 +56,7 @@ func New(cfg Config) (*Fetcher, error) {
 	f := &Fetcher{cfg: cfg, root: cfg.Root, boot: cfg.Queue.Owner().BootID,
 		dirs:     &dirMaker{root: cfg.Root, sure: map[string]bool{}},
 		auth:     &authority{archive: cfg.Archive},
+		budget:   budget{maxBytes: cfg.MaxBytes, deadline: cfg.Deadline},
 		slots:    make(chan struct{}, cfg.Jobs),
 		ended:    make(chan struct{}, 1),
 		requests: requestLimiter(cfg.Rate), bytes: byteLimiter(cfg.ByteRate),
@@ -68,7 +69,7 @@ func New(cfg Config) (*Fetcher, error) {
 }
 
 // Run fetches until nothing is running and nothing falls due within the linger time. It returns early, with everything
-// recorded, when ctx ends (Result.Drained, no error), when the archive (*UnavailableError) or the disk (*StorageError) is
+// recorded, when ctx ends (Result.Drained, no error), when a limit is reached (Result.Limit, no error), when the archive (*UnavailableError) or the disk (*StorageError) is
 // out for too long, and when the queue cannot be written.
 func (f *Fetcher) Run(ctx context.Context) (Result, error) {
 	begin := time.Now()
@@ -77,6 +78,7 @@ func (f *Fetcher) Run(ctx context.Context) (Result, error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
+	defer f.budget.watch(cancel)()
 	err := f.prepare(work)
 	if err == nil {
 		f.dispatch(work, func(err error) {
@@ -91,7 +93,8 @@ func (f *Fetcher) Run(ctx context.Context) (Result, error) {
 	}
 	f.result.Elapsed = time.Since(begin)
 	f.result.Drained = ctx.Err() != nil
-	if f.result.Drained && (errors.Is(err, context.Canceled) || errors.Is(err, errDrain)) {
+	f.result.Limit = f.budget.limit()
+	if (f.result.Drained || f.result.Limit == LimitTime) && (errors.Is(err, context.Canceled) || errors.Is(err, errDrain)) {
 		err = nil
 	}
 	return f.result, err
@@ -119,7 +122,7 @@ func (f *Fetcher) dispatch(ctx context.Context, stop func(error)) {
 		free <- struct{}{}
 	}
 	defer wg.Wait()
-	for {
+	for f.budget.limit() == "" {
 		n := f.take(ctx, free)
 		if n == 0 {
 			return
@@ -138,7 +141,7 @@ func (f *Fetcher) dispatch(ctx context.Context, stop func(error)) {
 			wg.Go(func() {
 				defer f.signal()
 				defer func() { free <- struct{}{} }()
-				if err := f.work(ctx, job); err != nil {
+				if err := f.within(ctx, job); err != nil {
 					stop(err)
 				}
 			})
@@ -208,12 +211,6 @@ func (f *Fetcher) idle(ctx context.Context, stop func(error), busy bool) bool {
 	case <-f.ended:
 	}
 	return true
-}
-
-// work makes one attempt at a file and records how it ended. An error ends the run.
-func (f *Fetcher) work(ctx context.Context, job *queue.Job) error {
-	a := &attempt{Fetcher: f, job: job}
-	return a.settle(ctx, a.fetch(ctx))
 }
 
 // step stands between two effects. Once a test has killed the fetcher, no goroutine gets beyond its next step, and nothing

@@ -195,3 +195,30 @@ func TestAdvanced(t *testing.T) {
 		}
 	}
 }
+
+// TestBudget: a file is started only if the bytes and, at the pace so far, the time suffice.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := &budget{deadline: now.Add(time.Minute)}
+	if !b.start(now, 1<<40) {
+		t.Error("while no pace is known a file is not started")
+	}
+	b.end(1<<40, 1000, 10*time.Second)
+	if !b.start(now, 5000) {
+		t.Error("a file of 50 s does not fit a minute")
+	}
+	if b.start(now, 7000) || b.limit() != LimitTime {
+		t.Error("a file of 70 s fits a minute")
+	}
+	b = &budget{maxBytes: 100}
+	if !b.start(now, 60) || b.start(now, 60) || b.limit() != LimitTransfer {
+		t.Error("two files of 60 bytes fit 100")
+	}
+	b = &budget{maxBytes: 100}
+	b.start(now, 60)
+	b.end(60, 10, time.Second) // it was stopped
+	if !b.start(now, 60) {
+		t.Error("bytes that did not come count")
+	}
+}

@@ -231,6 +231,7 @@ func (a *attempt) keep(ctx context.Context, b []byte, synced *time.Time) error {
 	if err := a.part.write(b); err != nil {
 		return err
 	}
+	a.received += int64(len(b))
 	a.cfg.Reporter.Bytes(a.job, int64(len(b)))
 	a.count(func(r *Result) { r.Bytes += int64(len(b)) })
 	if a.part.size-a.part.synced < a.cfg.SyncEvery && time.Since(*synced) < a.cfg.SyncAfter {

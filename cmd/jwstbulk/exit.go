@@ -45,6 +45,7 @@ const exitHelp = `Exit codes:
    5  the archive is not available, or part of the plan failed: try later
    6  some files are wrong: their bytes do not verify
    7  local storage: space, inodes, quota or permission
+   8  --max-transfer is reached, work is left: run it again
    9  nothing to do (only with --error-on-nothing)
    10 out of time, work is left: run it again
    11 drift: the archive, or the newer manifest, no longer holds what the manifest records
@@ -194,6 +195,17 @@ func stateCodes(c queue.Counts, publicOnly bool) []int {
 		}
 	}
 	return codes
+}
+
+// limitCodes says which codes a limit that ended a run calls for.
+func limitCodes(l fetcher.Limit) []int {
+	switch l {
+	case fetcher.LimitTransfer:
+		return []int{exitTransfer}
+	case fetcher.LimitTime:
+		return []int{exitAgain}
+	}
+	return nil
 }
 
 // explain says an error in words for the user: what happened, and what to do.

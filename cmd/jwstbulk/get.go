@@ -24,7 +24,7 @@ func getCommand() *cli.Command {
 		Description: "Downloads everything that matches into the campaign directory, and writes manifest.jsonl and SHA256SUMS.\n" +
 			"It can be stopped at any time, in any way; the same command goes on where it was. A second query adds to the campaign.\n" +
 			"With --manifest it downloads what somebody else's manifest records, without a query.",
-		Flags:        slices.Concat(queryFlags(), fromManifestFlags(), fetchFlags(), commonFlags(), archiveFlags()),
+		Flags:        slices.Concat(queryFlags(), fromManifestFlags(), fetchFlags(), stopFlags(), commonFlags(), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			o := readOutput(c)
@@ -57,7 +57,7 @@ func runCommand() *cli.Command {
 		Name:         "run",
 		Usage:        "fetch what is in the queue",
 		Description:  "Goes on with everything that was planned, and writes manifest.jsonl and SHA256SUMS.",
-		Flags:        slices.Concat(fetchFlags(), batchFlags(), commonFlags(), archiveFlags()),
+		Flags:        slices.Concat(fetchFlags(), batchFlags(), stopFlags(), commonFlags(), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			o := readOutput(c)
@@ -96,6 +96,9 @@ func readRun(c *cli.Context, o output, create bool) (runOptions, error) {
 	err := noArgs(c)
 	if err == nil {
 		r.fetch, err = readFetch(c)
+	}
+	if err == nil {
+		err = readStops(c, &r.fetch, time.Now())
 	}
 	if err == nil {
 		r.plan.campaign, err = readCampaign(c, o, create)
@@ -195,6 +198,7 @@ type runReport struct {
 	Requests int64          `json:"requests"`
 	Seconds  float64        `json:"seconds"`
 	Drained  bool           `json:"drained"`
+	Limit    string         `json:"limit,omitempty"` // transfer or time: the limit that ended the run
 	Total    queue.Count    `json:"total"`
 	Done     queue.Count    `json:"done"`
 	Counts   queue.Counts   `json:"counts"`
@@ -211,6 +215,7 @@ func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.
 		return runReport{}, err
 	}
 	codes := append([]int{}, append(errorCodes(runErr), stateCodes(counts, r.publicOnly)...)...)
+	codes = append(codes, limitCodes(res.Limit)...)
 	incomplete, err := unplanned(ctx, c.Queue.Reader)
 	if err != nil {
 		return runReport{}, err
@@ -239,7 +244,7 @@ func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.
 	}
 	slices.Sort(codes)
 	rep := runReport{Version: 1, Run: id, Codes: slices.Compact(codes), Files: res.Files, Bytes: res.Bytes, Requests: res.Requests,
-		Seconds: res.Elapsed.Seconds(), Drained: res.Drained, Total: counts.Total(), Done: counts.State[queue.Done], Counts: counts,
+		Seconds: res.Elapsed.Seconds(), Drained: res.Drained, Limit: string(res.Limit), Total: counts.Total(), Done: counts.State[queue.Done], Counts: counts,
 		Manifest: manifest.Name, Root: h.Root, Mixed: mixed, dir: c.Dir}
 	rep.Exit = worst(rep.Codes)
 	if runErr != nil {

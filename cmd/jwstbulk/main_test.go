@@ -123,7 +123,7 @@ func TestReadmeTellsExitCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, code := range []int{exitOK, exitInternal, exitUsage, exitSomeFailed, exitAuth, exitUnavailable, exitVerify, exitStorage, exitNothing, exitAgain, exitDrift, exitLocked} {
+	for _, code := range []int{exitOK, exitInternal, exitUsage, exitSomeFailed, exitAuth, exitUnavailable, exitVerify, exitStorage, exitTransfer, exitNothing, exitAgain, exitDrift, exitLocked} {
 		if !strings.Contains(string(b), "\n| "+strconv.Itoa(code)+" | ") {
 			t.Errorf("README.md does not tell exit code %d", code)
 		}
