@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -64,13 +65,14 @@ func TestBody(t *testing.T) {
 		for _, sums := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, checksum %v", tt.name, sums), func(t *testing.T) {
 				t.Parallel()
-				for i := range tt.faults {
-					tt.faults[i].URI = "*_cal.fits"
+				faults := slices.Clone(tt.faults)
+				for i := range faults {
+					faults[i].URI = "*_cal.fits"
 				}
 				w := newWorld(t, tt.config, exposure(1, "cal", big))
 				w.sums = sums
 				w.plan()
-				w.server.SetFault(tt.faults...)
+				w.server.SetFault(faults...)
 				if _, err := w.run(t.Context()); err != nil {
 					t.Fatal(err)
 				}

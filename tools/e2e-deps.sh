@@ -9,6 +9,7 @@ needs='curl               curl --version
 strace             strace -V
 coreutils          sha256sum --version
 aria2              aria2c --version
+e2fsprogs          mkfs.ext4 -V
 python3-astroquery /usr/bin/python3 -c import\ astroquery'
 
 missing() {
