@@ -12,6 +12,7 @@ const (
 	startProbe    = 2 * time.Second  // between two probes before the first good reply
 	outageProbe   = time.Minute      // between two probes in an outage
 	outageFiles   = 3                // different files that must fail with a server error before it is called an outage
+	retryRounding = time.Second      // HTTP dates and Retry-After have whole seconds
 	longestPause  = 6 * time.Hour    // a longer Retry-After is cut to this
 	throttlePause = 2 * time.Second  // after a 429 that does not say how long to wait
 )
