@@ -32,12 +32,12 @@ static: ## bin/static/jwstbulk, one file that runs on any Linux of this processo
 demo: build ## the main job against a simulated archive: download, kill, resume, verify (in ./demo, under a minute)
 	sh tools/demo.sh
 
-# SQLite's C code is most of what there is to compile, once with the race detector and once without. Both at once take half
-# the time, and for the race tests it need not be optimised much (20 s instead of 50).
+# SQLite's C code is most of what there is to compile, so all checks look at one kind of build: that of the race tests, whose
+# C code need not be optimised much (20 s instead of 50).
 RACECGO = CGO_CFLAGS='-O1 -g0'
 
 compile:
-	@$(GO) build ./... & pid=$$!; $(RACECGO) $(GO) build -race ./... && wait $$pid
+	@$(RACECGO) $(GO) build -race ./...
 
 test: ## all that must hold before a commit: form, lint, layers, race tests, macOS vet, benchmarks once (under 8 min)
 	@$(TIMED) fmt         $(MAKE) --no-print-directory fmt
@@ -59,12 +59,13 @@ tidy: ## do go.mod and go.sum say exactly what the source needs?
 	$(GO) -C tools mod tidy -diff
 
 vet: ## go vet, also of the end-to-end tests and the tools
-	$(GO) vet ./...
-	$(GO) vet -tags e2e ./e2e/...
+	$(RACECGO) $(GO) vet -race ./...
+	$(RACECGO) $(GO) vet -race -tags e2e ./e2e/...
 	$(GO) -C tools vet ./...
 
 staticcheck: ## staticcheck with all its checks (what is left out, and why: staticcheck.conf)
-	$(GO) tool -modfile=tools/go.mod staticcheck -tags e2e ./...
+	$(GO) build -modfile=tools/go.mod -o bin/tools/staticcheck honnef.co/go/tools/cmd/staticcheck
+	$(RACECGO) GOFLAGS="$$($(GO) env GOFLAGS) -race" bin/tools/staticcheck -tags e2e ./...
 
 lint: fmt vet staticcheck ## form and static analysis alone
 
@@ -72,7 +73,7 @@ vuln: ## known vulnerabilities in what is linked in (asks vuln.go.dev)
 	$(GO) tool -modfile=tools/go.mod govulncheck ./...
 
 layers: ## who may import whom, and other rules about the tree; the tools' own tests
-	$(GO) test ./internal/layers
+	$(RACECGO) $(GO) test -race ./internal/layers
 	$(GO) -C tools test ./gotest
 
 darwin: ## does it compile for macOS? (without cgo, so the SQLite driver is only type-checked)
@@ -87,7 +88,7 @@ race: $(GOTEST) ## all tests under the race detector, in random order; with CI=t
 	$(RACECGO) $(GOTEST) -race -shuffle=on -timeout 6m ./...
 
 benchonce: $(GOTEST) ## each benchmark once, so that none rots
-	$(GOTEST) -run '^$$' -bench . -benchtime=1x ./...
+	$(RACECGO) $(GOTEST) -race -run '^$$' -bench . -benchtime=1x ./...
 
 bench: ## all benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
