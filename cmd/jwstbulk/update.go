@@ -150,9 +150,12 @@ func beginUpdate(ctx context.Context, o output, c *campaign.Campaign, r runOptio
 	return todo == 0 && report.count(manifest.KindReprocessed) == 0, nil
 }
 
-// nothingNew ends an update that has nothing to fetch: it disposes of what an earlier one left, and says how the campaign
-// stands by its exit code.
+// nothingNew ends an update that has nothing to fetch. An earlier one may have been killed with the last file in place and
+// its manifest unwritten or the old versions still there: it does both again. The exit code says how the campaign stands.
 func nothingNew(ctx context.Context, o output, c *campaign.Campaign, r runOptions, u updateOptions) error {
+	if _, err := c.WriteManifest(ctx); err != nil {
+		return err
+	}
 	if err := finishUpdate(ctx, o, c, u); err != nil {
 		return err
 	}
