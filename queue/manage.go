@@ -224,6 +224,18 @@ func (q *Queue) SetWant(ctx context.Context, uri string, sha256 []byte) error {
 	return nil
 }
 
+// ClearWants takes back the demands of a SHA-256 of all files.
+func (q *Queue) ClearWants(ctx context.Context) error {
+	err := q.writeAlone(ctx, func(t *tx) error {
+		_, _, err := t.exec(ctx, `UPDATE file SET want_sha256=NULL WHERE want_sha256 IS NOT NULL`) // reads the whole table
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("taking back demands of digests: %w", err)
+	}
+	return nil
+}
+
 // Event records something for Reader.Events; fileID 0 is the campaign. kind is one word.
 func (q *Queue) Event(ctx context.Context, fileID int64, kind, detail string) error {
 	err := q.write(ctx, func(t *tx) error { return t.event(ctx, fileID, kind, detail) })

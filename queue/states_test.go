@@ -273,6 +273,15 @@ func TestMetaTrustWant(t *testing.T) {
 	if string(j.Want) != string(p.SHA256) || j.Size != 77 || !j.Exact || string(j.Checksum) != string(p.MD5) {
 		t.Errorf("job after SetWant and SetFacts = %+v", j)
 	}
+	if err := q.ClearWants(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Release(ctx, j, queue.Part{}); err != nil {
+		t.Fatal(err)
+	}
+	if j = claim(t, q, run, 1)[0]; j.Want != nil {
+		t.Errorf("after ClearWants: %+v", j)
+	}
 	if err := q.SetWant(ctx, "mast:JWST/none", nil); err == nil {
 		t.Error("SetWant of an unknown file was taken")
 	}

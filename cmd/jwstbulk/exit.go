@@ -141,7 +141,7 @@ func errorCodes(err error) []int {
 	case errors.As(err, &reported):
 		return reported.codes
 	case errors.As(err, &usage), errors.As(err, &criteria), errors.As(err, &list), errors.As(err, &file), errors.As(err, &empty), errors.As(err, &parse),
-		errors.As(err, &origin), errors.Is(err, campaign.ErrUnfinishedFreeze), errors.As(err, &refused), errors.Is(err, queue.ErrNoCampaign), errors.Is(err, queue.ErrSchemaTooNew):
+		errors.As(err, &origin), errors.Is(err, campaign.ErrUnfinishedFreeze), errors.Is(err, campaign.ErrFrozen), errors.As(err, &refused), errors.Is(err, queue.ErrNoCampaign), errors.Is(err, queue.ErrSchemaTooNew):
 		return []int{exitUsage}
 	case errors.As(err, &locked):
 		return []int{exitLocked}

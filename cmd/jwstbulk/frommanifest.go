@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"os"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -116,7 +118,11 @@ func checkDrift(ctx context.Context, o output, r runOptions, file string) (err e
 		return err
 	}
 	o.say("the archive no longer serves what the manifest records: %s; nothing was fetched or changed", files(report.count()))
-	o.say("  without --frozen the new versions are taken, and the difference is recorded")
+	if _, err := os.Stat(filepath.Join(r.plan.campaign.Dir, campaign.StateDir)); err == nil {
+		o.say("  `jwstbulk update` takes the new versions into this campaign")
+	} else {
+		o.say("  without --frozen the new versions are taken, and the difference is recorded")
+	}
 	return reported([]int{exitDrift})
 }
 

@@ -42,7 +42,7 @@ func getCommand() *cli.Command {
 			if r.plan.query, r.plan.list, err = readQuery(c, c.App.Reader); err != nil {
 				return err
 			}
-			if r.plan.layout, err = planner.ParseLayout(c.String("layout")); err != nil {
+			if r.plan.layout, err = readLayout(c); err != nil {
 				return err
 			}
 			r.plan.limits = planner.Limits{Rate: max(r.fetch.Rate, 0), ByteRate: r.fetch.ByteRate}

@@ -42,8 +42,8 @@ func planCommand() *cli.Command {
 type planOptions struct {
 	campaign campaign.Config
 	query    planner.Query
-	list     *planner.List // instead of query, if not nil
-	layout   func(queue.File) string
+	list     *planner.List  // instead of query, if not nil
+	layout   string         // as --layout takes it
 	target   string         // the directory whose space counts; "" means the campaign's
 	limits   planner.Limits // of the run that would follow
 }
@@ -55,12 +55,18 @@ func readPlan(c *cli.Context, o output) (planOptions, error) {
 		p.query, p.list, err = readQuery(c, os.Stdin)
 	}
 	if err == nil {
-		p.layout, err = planner.ParseLayout(c.String("layout"))
+		p.layout, err = readLayout(c)
 	}
 	if err == nil {
 		p.campaign, err = readCampaign(c, o, true)
 	}
 	return p, err
+}
+
+func readLayout(c *cli.Context) (string, error) {
+	text := c.String("layout")
+	_, err := planner.ParseLayout(text)
+	return text, err
 }
 
 // runPlan plans and prints the summary.
@@ -84,11 +90,11 @@ func runPlan(ctx context.Context, o output, p planOptions) error {
 
 // runDryPlan plans into a throw-away queue.
 func runDryPlan(ctx context.Context, o output, p planOptions) (err error) {
-	dir, err := os.MkdirTemp("", "jwstbulk-dry-run-")
+	dir, done, err := campaign.Scratch()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	p.target, p.campaign.Dir, p.campaign.QueuePath = p.campaign.Dir, dir, ""
 	return runPlan(ctx, o, p)
 }
@@ -99,9 +105,16 @@ func planInto(ctx context.Context, o output, c *campaign.Campaign, p planOptions
 	if err != nil {
 		return planner.Summary{}, err
 	}
+	layout, err := planner.ParseLayout(p.layout)
+	if err != nil {
+		return planner.Summary{}, err
+	}
+	if err := c.RememberLayout(ctx, p.layout); err != nil {
+		return planner.Summary{}, err
+	}
 	show := newPlanProgress(o)
 	defer show.close()
-	pl, err := planner.New(planner.Config{Queue: c.Queue, Archive: c.Client, Logger: p.campaign.Logger, HasToken: valid, Reporter: show, Resolve: c.Client.Lookup, Layout: p.layout})
+	pl, err := planner.New(planner.Config{Queue: c.Queue, Archive: c.Client, Logger: p.campaign.Logger, HasToken: valid, Reporter: show, Resolve: c.Client.Lookup, Layout: layout})
 	if err != nil {
 		return planner.Summary{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -76,7 +77,22 @@ func readUpdate(c *cli.Context) (u updateOptions, err error) {
 	return u, nil
 }
 
+// check refuses to keep old versions where the campaign's own files are.
+func (u updateOptions) check(dir string) error {
+	if u.keepOld == "" {
+		return nil
+	}
+	inside, err := campaign.Inside(u.keepOld, dir)
+	if err == nil && inside {
+		err = usagef("--keep-old %q lies in the campaign's directory; give one outside of it", u.keepOld)
+	}
+	return err
+}
+
 func runUpdate(ctx context.Context, o output, r runOptions, u updateOptions) (err error) {
+	if err := u.check(r.plan.campaign.Dir); err != nil {
+		return err
+	}
 	c, err := campaign.Open(ctx, r.plan.campaign)
 	if err != nil {
 		return err
@@ -146,8 +162,18 @@ func beginUpdate(ctx context.Context, o output, c *campaign.Campaign, r runOptio
 	if err != nil {
 		return false, err
 	}
-	todo := counts.State[queue.Pending].Files + counts.State[queue.Waiting].Files
-	return todo == 0 && report.count(manifest.KindReprocessed) == 0, nil
+	return !hasWork(counts) && report.count(manifest.KindReprocessed) == 0, nil
+}
+
+// hasWork reports whether a run would find something to do: files to fetch, that fell due meanwhile, or that an earlier
+// process left half placed.
+func hasWork(c queue.Counts) bool {
+	for _, s := range []queue.State{queue.Pending, queue.Running, queue.Placing, queue.Waiting} {
+		if c.State[s].Files > 0 {
+			return true
+		}
+	}
+	return !c.Next.IsZero() && !c.Next.After(time.Now())
 }
 
 // nothingNew ends an update that has nothing to fetch. An earlier one may have been killed with the last file in place and
@@ -174,31 +200,35 @@ func nothingNew(ctx context.Context, o output, c *campaign.Campaign, r runOption
 }
 
 func finishUpdate(ctx context.Context, o output, c *campaign.Campaign, u updateOptions) error {
-	replaced, left, err := c.FinishUpdate(ctx)
+	d, err := c.FinishUpdate(ctx, u.keepOld)
 	if err != nil {
 		return err
 	}
 	if o.json {
 		w := newLines(o.stdout)
-		w.add("update", updateLine{1, replaced, left})
+		w.add("update", updateLine{1, d.Removed + d.Kept, d})
 		return w.flush()
 	}
-	if replaced > 0 {
-		to := "removed"
-		if u.keepOld != "" {
-			to = "moved to " + u.keepOld
+	for _, n := range []struct {
+		files      int64
+		head, what string
+	}{
+		{d.Removed, "replaced  ", "; the old versions were removed"},
+		{d.Kept, "replaced  ", "; the old versions were moved to " + u.keepOld},
+		{d.Waiting, "          ", " still have the old version; `jwstbulk update` goes on"},
+		{d.Unkept, "          ", ": the old versions are to be kept and lie in .jwstbulk/replaced; `jwstbulk update --keep-old DIR` moves them"},
+		{d.Changed, "          ", " had been changed here; what stood in their place is in .jwstbulk/replaced"},
+	} {
+		if n.files > 0 {
+			fmt.Fprintln(o.stdout, n.head+files(n.files)+n.what)
 		}
-		fmt.Fprintf(o.stdout, "replaced  %s; the old versions were %s\n", files(replaced), to)
-	}
-	if left > 0 {
-		fmt.Fprintf(o.stdout, "          %s still have the old version; `jwstbulk update` goes on\n", files(left))
 	}
 	return nil
 }
 
 // updateLine is the result of update in --json output, in files.
 type updateLine struct {
-	Version  int   `json:"version"` // 1
-	Replaced int64 `json:"replaced"`
-	Left     int64 `json:"left"`
+	Version  int   `json:"version"`  // 1
+	Replaced int64 `json:"replaced"` // removed or kept
+	campaign.Disposal
 }

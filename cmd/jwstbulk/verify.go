@@ -151,7 +151,7 @@ func verifyText(t manifest.Totals, h manifest.Header) string {
 		}
 	}
 	if !h.Complete {
-		fmt.Fprintf(&b, "          the manifest is of unfinished work: %s missing\n", files(h.Missing))
+		fmt.Fprintf(&b, "          the manifest is of unfinished work: %s missing; `jwstbulk run` goes on\n", files(h.Missing))
 	}
 	fmt.Fprintf(&b, "root      %s\n", h.Root)
 	return b.String()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -63,11 +62,11 @@ func Programs(entries iter.Seq2[manifest.Entry, error]) (list []Program, observa
 // Entitle asks the archive for the titles and PIs of programmes and fills them in; those that it does not tell stay empty.
 // Errors are *mast.Error and those of the disk.
 func Entitle(ctx context.Context, archive mast.Config, list []Program) (err error) {
-	dir, err := os.MkdirTemp("", "jwstbulk-cite-")
+	dir, done, err := Scratch()
 	if err != nil {
-		return fmt.Errorf("making room for the archive's replies: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	archive.Spool = dir
 	client, err := mast.New(archive)
 	if err != nil {

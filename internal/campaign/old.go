@@ -2,7 +2,6 @@ package campaign
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,8 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
-	"syscall"
+	"strconv"
+	"strings"
 
 	"jwstbulk/internal/durable"
 	"jwstbulk/manifest"
@@ -28,37 +27,39 @@ const (
 	replacedDir = StateDir + "/replaced"
 )
 
-// oldFile is a version that an update replaces.
+// oldFile is a version that an update replaces. Where it is kept is not noted: a campaign's own files must not name
+// directories outside of it, for they may come from somebody else.
 type oldFile struct {
 	URI    string `json:"uri"`
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
-	Keep   string `json:"keep,omitempty"` // where it goes; "" removes it
-
-	companion bool
+	Keep   bool   `json:"keep,omitempty"` // it is to be kept, else removed
 }
 
 func oldOf(e manifest.Entry) oldFile {
 	return oldFile{URI: e.URI, Path: e.Path, SHA256: hex.EncodeToString(e.SHA256[:])}
 }
 
-// noteOld adds files to the list of what is to be disposed of, and makes that durable.
-func (c *Campaign) noteOld(todo []oldFile, keep string) error {
+// noteOld adds files to the list of what is to be disposed of, and makes that durable. What one update was to keep is kept,
+// also if a later one goes on without saying so.
+func (c *Campaign) noteOld(todo []oldFile, keep bool) error {
 	have, err := c.readOld()
 	if err != nil {
 		return err
 	}
-	known := map[oldFile]bool{}
-	for _, o := range have {
-		o.Keep = ""
-		known[o] = true
+	at := map[oldFile]int{} // without Keep
+	for i, o := range have {
+		o.Keep = false
+		at[o] = i
 	}
 	for _, o := range todo {
-		o.companion = false
-		if !known[o] {
-			o.Keep = keep
+		i, known := at[o]
+		if !known {
+			i = len(have)
+			at[o] = i
 			have = append(have, o)
 		}
+		have[i].Keep = have[i].Keep || keep
 	}
 	return c.writeOld(have)
 }
@@ -80,8 +81,11 @@ func (c *Campaign) readOld() ([]oldFile, error) {
 		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
+		if err == nil && !fs.ValidPath(o.Path) {
+			err = fmt.Errorf("%.300q is no path of a campaign", o.Path)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", oldName, err)
+			return nil, fmt.Errorf("reading %s: %w; if you remove it, the old versions it lists stay in %s", oldName, err, replacedDir)
 		}
 		out = append(out, o)
 	}
@@ -111,170 +115,133 @@ func (c *Campaign) writeOld(all []oldFile) error {
 	return nil
 }
 
-// FinishUpdate disposes of the old version of each file whose new one is proven and in place: it goes to the directory that
-// was given for it, or is removed. Files still to come keep theirs; left is their number. Nothing but a file with the digest
-// of the old version is ever touched. It can be repeated.
-func (c *Campaign) FinishUpdate(ctx context.Context) (replaced, left int64, err error) {
+// Disposal is what FinishUpdate did with the old versions, in files.
+type Disposal struct {
+	Removed int64 `json:"removed"`
+	Kept    int64 `json:"kept"`    // moved to the directory given
+	Waiting int64 `json:"left"`    // the new version is still to come
+	Unkept  int64 `json:"unkept"`  // to be kept, but no directory was given this time: they stay in .jwstbulk/replaced
+	Changed int64 `json:"changed"` // something else stood in their place; it stays in .jwstbulk/replaced
+}
+
+// FinishUpdate disposes of the old version of each file whose new one is proven and in place: it goes to the directory
+// keepOld if the update that replaced it was to keep it, or is removed. Files still to come keep theirs. Nothing but a file
+// with the digest of the old version is ever touched. It can be repeated. keepOld is absolute, and outside of the campaign;
+// "" leaves what is to be kept where it is.
+func (c *Campaign) FinishUpdate(ctx context.Context, keepOld string) (d Disposal, err error) {
 	all, err := c.readOld()
 	if err != nil || len(all) == 0 {
-		return 0, 0, err
+		return d, err
+	}
+	var to *keeper
+	if keepOld != "" {
+		if to, err = openKeeper(keepOld); err != nil {
+			return d, err
+		}
+		defer to.close()
+	}
+	replaced, err := c.replaced()
+	if err != nil {
+		return d, err
 	}
 	var rest []oldFile
 	for _, o := range all {
 		f, found, err := c.file(ctx, o.URI)
 		if err != nil {
-			return replaced, left, err
+			return d, err
 		}
-		if found && f.State != queue.Done {
+		if !found || f.State != queue.Done {
+			d.Waiting++
 			rest = append(rest, o)
 			continue
 		}
-		if hex.EncodeToString(f.SHA256) == o.SHA256 {
-			continue // the same bytes after all
-		}
-		done, err := c.dispose(o)
+		left, err := c.dispose(o, f, replaced[o.Path], to, &d)
 		if err != nil {
-			return replaced, left, fmt.Errorf("disposing of the old version of %q: %w", o.Path, err)
+			return d, fmt.Errorf("disposing of the old version of %q: %w", o.Path, err)
 		}
-		if done {
-			replaced++
+		if left {
+			rest = append(rest, o)
 		}
 	}
-	return replaced, int64(len(rest)), c.writeOld(rest)
+	return d, c.writeOld(rest)
 }
 
-// dispose finds the old version among the replaced files and moves or removes it.
-func (c *Campaign) dispose(o oldFile) (bool, error) {
-	name := path.Join(replacedDir, o.Path)
-	for n := 0; ; n++ {
-		at := name
-		if n > 0 {
-			at = fmt.Sprintf("%s.%d", name, n)
-		}
-		sum, err := c.sum(at)
+// replaced lists what lies in the replaced directory by the path it was moved away from: the name itself, or with a number
+// behind it.
+func (c *Campaign) replaced() (map[string][]string, error) {
+	out := map[string][]string{}
+	err := fs.WalkDir(c.Root.FS(), replacedDir, func(name string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return false, nil
+			return nil
 		}
-		if err != nil {
-			return false, err
+		if err != nil || !d.Type().IsRegular() {
+			return err
 		}
-		if hex.EncodeToString(sum) != o.SHA256 {
+		was := strings.TrimPrefix(name, replacedDir+"/")
+		out[was] = append(out[was], name)
+		if i := strings.LastIndexByte(was, '.'); i > 0 {
+			if _, err := strconv.ParseUint(was[i+1:], 10, 32); err == nil {
+				out[was[:i]] = append(out[was[:i]], name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for old versions: %w", err)
+	}
+	return out, nil
+}
+
+// dispose moves or removes the old version of a file, wherever among names it is. left says that it must wait.
+func (c *Campaign) dispose(o oldFile, f queue.File, names []string, to *keeper, d *Disposal) (left bool, err error) {
+	found := 0
+	for _, name := range names {
+		sum, err := sumOf(c.Root, name)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && sum != o.SHA256 {
 			continue
 		}
-		if o.Keep != "" {
-			if err := c.keep(at, o); err != nil {
-				return false, err
-			}
-		} else if err := c.Root.Remove(at); err != nil {
+		if err != nil {
 			return false, err
 		}
-		for dir := path.Dir(at); dir != StateDir && c.Root.Remove(dir) == nil; dir = path.Dir(dir) { // empty ones only
+		found++
+		if o.Keep && to == nil {
+			continue
 		}
-		return true, nil
+		if o.Keep {
+			err = to.take(c, name, o)
+		} else {
+			err = c.Root.Remove(name)
+		}
+		if err != nil {
+			return false, err
+		}
+		for dir := path.Dir(name); dir != StateDir && c.Root.Remove(dir) == nil; dir = path.Dir(dir) { // empty ones only
+		}
 	}
+	switch {
+	case found > 0 && o.Keep && to == nil:
+		d.Unkept++
+		return true, nil
+	case found > 0 && o.Keep:
+		d.Kept++
+	case found > 0:
+		d.Removed++
+	case len(names) > 0 && hex.EncodeToString(f.SHA256) != o.SHA256:
+		d.Changed++
+	}
+	return false, nil
 }
 
-func (c *Campaign) sum(name string) ([]byte, error) {
-	f, err := c.Root.Open(name)
+// sumOf is the SHA-256 of a file below root, in hexadecimal.
+func sumOf(root *os.Root, name string) (string, error) {
+	f, err := root.Open(name)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer f.Close() // only read from
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return nil, err
+		return "", err
 	}
-	return h.Sum(nil), nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
-
-// keep moves an old version to its directory, by a copy where that is on another file system. A file that stands there with
-// other bytes is never replaced: the digest then distinguishes them.
-func (c *Campaign) keep(at string, o oldFile) error {
-	if err := os.MkdirAll(o.Keep, 0o777); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(o.Keep)
-	if err != nil {
-		return err
-	}
-	defer root.Close() // whatever was written was flushed
-	if err := durable.MkdirAll(root, path.Dir(o.Path)); err != nil {
-		return err
-	}
-	to := o.Path
-	if _, err := root.Lstat(to); err == nil {
-		to += "." + o.SHA256[:12]
-	}
-	from, target := filepath.Join(c.Dir, at), filepath.Join(o.Keep, to)
-	err = os.Link(from, target)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		other := &Campaign{Root: root}
-		if sum, err := other.sum(to); err != nil || hex.EncodeToString(sum) != o.SHA256 {
-			return errors.Join(err, fmt.Errorf("%q is in the way", target))
-		}
-	case errors.Is(err, syscall.EXDEV), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.ENOTSUP):
-		if err := c.copyTo(at, root, to); err != nil {
-			return err
-		}
-	case err != nil:
-		return err
-	}
-	if err := durable.SyncDir(root, path.Dir(to)); err != nil {
-		return err
-	}
-	return c.Root.Remove(at)
-}
-
-func (c *Campaign) copyTo(at string, root *os.Root, to string) error {
-	in, err := c.Root.Open(at)
-	if err != nil {
-		return err
-	}
-	defer in.Close() // only read from
-	return durable.WriteFile(root, to, 0o644, func(w io.Writer) error {
-		_, err := io.Copy(w, in)
-		return err
-	})
-}
-
-// Announced are the files of MAST's subscription notices, by name.
-type Announced struct {
-	Names map[string]bool
-	New   bool // some are new or became public, so that queries may match more than before
-}
-
-// maxNotices is the most bytes of notices that are read.
-const maxNotices = 256 << 20
-
-// ParseAnnounced reads subscription notices as MAST sends them: a JSON array of objects with filename and event_type
-// (Reprocessed, New or Public). Names of other missions are skipped.
-func ParseAnnounced(r io.Reader) (Announced, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxNotices))
-	if err != nil {
-		return Announced{}, fmt.Errorf("reading the notices: %w", err)
-	}
-	var rows []struct {
-		Mission  string `json:"mission"`
-		Filename string `json:"filename"`
-		Event    string `json:"event_type"`
-	}
-	if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &rows); err != nil {
-		return Announced{}, fmt.Errorf("not a list of notices as MAST sends them: %w", err)
-	}
-	a := Announced{Names: map[string]bool{}}
-	for i, row := range rows {
-		if row.Mission != "" && row.Mission != "JWST" {
-			continue
-		}
-		if row.Filename == "" {
-			return a, fmt.Errorf("notice %d has no filename", i+1)
-		}
-		a.Names[row.Filename] = true
-		a.New = a.New || row.Event != "Reprocessed"
-	}
-	return a, nil
-}
-
-// Accepts reports whether a URI was announced.
-func (a Announced) Accepts(uri string) bool { return a.Names[path.Base(uri)] }

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"jwstbulk/internal/durable"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
@@ -23,19 +21,6 @@ import (
 
 // originName is the copy of the manifest that a campaign was begun from.
 const originName = StateDir + "/origin.jsonl"
-
-// Keys of the queue's meta table: the root of the manifest that a campaign is frozen to, and the same root once every file
-// demands its digest.
-const (
-	metaFrozen = "frozen"
-	metaWanted = "frozen-wanted"
-)
-
-// wantsAtATime is how many demands of a digest share a commit.
-const wantsAtATime = 64
-
-// ErrUnfinishedFreeze says that a campaign was to be frozen to a manifest, and that was interrupted.
-var ErrUnfinishedFreeze = errors.New("this campaign was to be frozen to a manifest and that was interrupted; give the same `get --manifest … --frozen` again")
 
 // OriginError says that a directory cannot be made what a frozen manifest records.
 type OriginError struct {
@@ -84,12 +69,6 @@ func onlyBegun(dir string, names []os.DirEntry) bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() == 0
 }
 
-// Frozen returns the root of the manifest that the campaign is frozen to: each file must have the bytes it records. It is ""
-// if the campaign is free to take what the archive has.
-func (c *Campaign) Frozen(ctx context.Context) (string, error) {
-	return c.Queue.Meta(ctx, metaFrozen)
-}
-
 // Origin yields the entries of the manifest that the campaign was begun from, none if it was begun from a query.
 func (c *Campaign) Origin() iter.Seq2[manifest.Entry, error] {
 	name := filepath.Join(c.Dir, originName)
@@ -105,9 +84,10 @@ func (c *Campaign) Recorded() iter.Seq2[manifest.Entry, error] {
 }
 
 // PlanManifest adds the files of the manifest in a file to the campaign, under the paths it gives them. Frozen, each must
-// have the digest it records to be accepted. The manifest is kept, and WriteManifest writes it back, byte for byte, once the
-// campaign holds exactly what it records. cfg's Queue, Archive and Layout are filled in. Errors: those of the manifest,
-// *planner.ListError for a file that is no JWST product or that is to have another name on disk, and the planner's.
+// have the digest it records to be accepted; finished files with other bytes are fetched again. The manifest is kept, and
+// WriteManifest writes it back, byte for byte, once the campaign holds exactly what it records. cfg's Queue, Archive and
+// Layout are filled in. Errors: those of the manifest, *planner.ListError for a file that is no JWST product or that is to
+// have another name on disk, ErrFrozen if the campaign is frozen and is not to stay so, and the planner's.
 func (c *Campaign) PlanManifest(ctx context.Context, name string, frozen bool, cfg planner.Config) (planner.Summary, error) {
 	list, err := listOf(filepath.Base(name), FileEntries(name))
 	if err != nil {
@@ -174,6 +154,9 @@ func foldersOf(name string, entries iter.Seq2[manifest.Entry, error]) ([]string,
 // keepOrigin stores the manifest and what the campaign is to be, before anything is planned: a run after a kill must not take
 // other bytes than a frozen manifest records.
 func (c *Campaign) keepOrigin(ctx context.Context, name string, frozen bool) error {
+	if err := c.mayFreeze(ctx, frozen); err != nil {
+		return err
+	}
 	h, err := FileHeader(name)
 	if err != nil {
 		return err
@@ -191,52 +174,23 @@ func (c *Campaign) keepOrigin(ctx context.Context, name string, frozen bool) err
 		return fmt.Errorf("keeping a copy of the manifest: %w", err)
 	}
 	if frozen {
-		return c.Queue.SetMeta(ctx, metaFrozen, h.Root)
+		return c.freeze(ctx, h.Root)
 	}
 	return nil
 }
 
-// demand makes every file of the origin want its digest.
-func (c *Campaign) demand(ctx context.Context) error {
-	root, err := c.Frozen(ctx)
-	if err != nil {
-		return err
-	}
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(wantsAtATime)
-	for e, err := range c.Origin() {
-		if err != nil {
-			return errors.Join(err, group.Wait())
-		}
-		group.Go(func() error { return c.Queue.SetWant(gctx, e.URI, e.SHA256[:]) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return c.Queue.SetMeta(ctx, metaWanted, root)
-}
-
-// checkFreeze returns ErrUnfinishedFreeze if files could be fetched that do not demand their digest yet.
-func (c *Campaign) checkFreeze(ctx context.Context) error {
-	frozen, err := c.Frozen(ctx)
-	if err != nil || frozen == "" {
-		return err
-	}
-	wanted, err := c.Queue.Meta(ctx, metaWanted)
-	if err == nil && wanted != frozen {
-		err = ErrUnfinishedFreeze
-	}
-	return err
-}
-
-// sameAsOrigin reports whether the campaign holds exactly what the manifest records that it was begun from: the same bytes
-// under the same paths.
+// sameAsOrigin reports whether the campaign holds exactly what the manifest records that it was begun from, the same bytes
+// under the same paths, and nothing is still to come.
 func (c *Campaign) sameAsOrigin(ctx context.Context) (manifest.Header, bool, error) {
 	h, err := FileHeader(filepath.Join(c.Dir, originName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, false, nil
 	}
 	if err != nil {
+		return h, false, err
+	}
+	own, err := c.manifestHeader(ctx)
+	if err != nil || !own.Complete {
 		return h, false, err
 	}
 	for _, err := range manifest.Compare(c.Origin(), c.entries(ctx)) {

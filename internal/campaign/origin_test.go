@@ -14,6 +14,30 @@ import (
 	"jwstbulk/queue"
 )
 
+// encode writes a manifest of some entries.
+func (w *world) encode(name string, entries ...manifest.Entry) {
+	w.t.Helper()
+	seq := func(yield func(manifest.Entry, error) bool) {
+		for _, e := range entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+	h := manifest.Header{Complete: true}
+	var err error
+	var text bytes.Buffer
+	if h.Files, h.Bytes, h.Root, err = manifest.Sum(seq); err == nil {
+		err = manifest.Encode(&text, h, seq)
+	}
+	if err == nil {
+		err = os.WriteFile(name, text.Bytes(), 0o600)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // copyOf is the campaign's manifest in a file outside of it.
 func (w *world) copyOf(c *campaign.Campaign) string {
 	w.t.Helper()
@@ -140,18 +164,6 @@ func TestThawedTakesTheNewVersionAndRecordsBoth(t *testing.T) {
 	}
 }
 
-func TestFetchRefusesAHalfFrozenCampaign(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c := w.got()
-	if err := c.Queue.SetMeta(t.Context(), "frozen", strings.Repeat("0", 64)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.fetchError(c); !errors.Is(err, campaign.ErrUnfinishedFreeze) {
-		t.Errorf("Fetch: %v, want ErrUnfinishedFreeze", err)
-	}
-}
-
 func TestPlanManifestRefusesRenamedFiles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -165,5 +177,25 @@ func TestPlanManifestRefusesRenamedFiles(t *testing.T) {
 	var list *planner.ListError
 	if _, err := d.PlanManifest(t.Context(), name, true, planner.Config{}); !errors.As(err, &list) || list.Line < 2 {
 		t.Errorf("PlanManifest: %v, want a ListError with a line", err)
+	}
+}
+
+// TestManifestIsNotGivenBackWhileWorkIsLeft adds to a campaign that holds all its manifest records.
+func TestManifestIsNotGivenBackWhileWorkIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.got()
+	part := filepath.Join(t.TempDir(), "part.jsonl")
+	w.encode(part, w.some(first, "_cal.fits", 2)...)
+	c := w.open(filepath.Join(t.TempDir(), "again"))
+	if _, err := c.PlanManifest(t.Context(), part, false, planner.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	if h := w.fetch(c); !h.Complete || h.Files != 2 {
+		t.Fatalf("%d files, complete: %v", h.Files, h.Complete)
+	}
+	w.plan(c)
+	if h, err := c.WriteManifest(t.Context()); err != nil || h.Complete || h.Missing == 0 {
+		t.Errorf("with files to come: %+v, %v; want a manifest that says so", h, err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"strings"
 	"time"
 
@@ -28,7 +27,7 @@ type Survey struct {
 	// nothing can be said of them without fetching them. Filled while Changes runs.
 	Asked, Unlisted int64
 
-	dir    string
+	done   func() error // removes what it keeps on disk
 	queue  *queue.Queue
 	client *mast.Client
 	sums   bool // the archive's checksums are MD5s as far as seen
@@ -40,19 +39,20 @@ type Survey struct {
 // ErrIncomplete. The caller closes the Survey.
 func NewSurvey(ctx context.Context, archive mast.Config, entries func() iter.Seq2[manifest.Entry, error]) (_ *Survey, err error) {
 	s := &Survey{now: time.Now()}
-	if s.dir, err = os.MkdirTemp("", "jwstbulk-survey-"); err != nil {
-		return nil, fmt.Errorf("making room for the archive's replies: %w", err)
+	var dir string
+	if dir, s.done, err = Scratch(); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	archive.Spool = s.dir
+	archive.Spool = dir
 	if s.client, err = mast.New(archive); err != nil {
 		return nil, err
 	}
-	if s.queue, err = queue.Open(ctx, queue.Config{Dir: s.dir, Create: true, Command: "jwstbulk survey", Warn: func(string) {}}); err != nil {
+	if s.queue, err = queue.Open(ctx, queue.Config{Dir: dir, Create: true, Command: "jwstbulk survey", Warn: func(string) {}}); err != nil {
 		return nil, err
 	}
 	list, err := listOf("the manifest", entries())
@@ -84,7 +84,7 @@ func (s *Survey) Close() error {
 	if s.client != nil {
 		s.client.Close()
 	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+	return errors.Join(append(errs, s.done())...)
 }
 
 // listOf makes a planner's list of entries. The list reader checks the URIs: what is no JWST product is refused, by the

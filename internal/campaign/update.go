@@ -21,9 +21,10 @@ import (
 // UpdateConfig says what to bring up to date, and what becomes of the versions that are replaced.
 type UpdateConfig struct {
 	Archive mast.Config
-	// KeepOld is the directory (absolute) that gets replaced versions, under their paths; "" removes them.
+	// KeepOld is the directory (absolute, outside of the campaign) that is to get the replaced versions, under their paths;
+	// it is made if there are any. "" removes them. FinishUpdate is told again.
 	KeepOld string
-	// Only limits the update to files it accepts; nil takes all.
+	// Only limits the update to files it accepts, and what was made with them; nil takes all.
 	Only func(uri string) bool
 }
 
@@ -37,7 +38,8 @@ type UpdatePlan struct {
 // BeginUpdate asks the archive what became of the finished files, and puts the reprocessed ones back into the queue. The old
 // versions stay where they are until Fetch has proven the new ones; FinishUpdate then disposes of them. What is to be
 // disposed of is on disk before anything is changed, so an update that was killed is gone on with by the next. A frozen
-// campaign is free afterwards if anything was reprocessed. Errors are those of NewSurvey, the queue and the disk.
+// campaign is free afterwards, unless it holds all that its manifest records and the archive still has the same. Errors are
+// those of NewSurvey, the queue and the disk.
 func (c *Campaign) BeginUpdate(ctx context.Context, cfg UpdateConfig) (p UpdatePlan, err error) {
 	entries := func() iter.Seq2[manifest.Entry, error] { return only(c.entries(ctx), cfg.Only) }
 	s, err := NewSurvey(ctx, cfg.Archive, entries)
@@ -54,19 +56,36 @@ func (c *Campaign) BeginUpdate(ctx context.Context, cfg UpdateConfig) (p UpdateP
 			p.Changes = append(p.Changes, ch)
 		}
 	}
-	todo, err := c.superseded(ctx, p.Changes, s.Unlisted > 0, entries)
-	if err != nil || len(todo) == 0 {
+	companions, changed, err := c.superseded(ctx, p.Changes)
+	if err != nil {
 		return p, err
 	}
-	for _, o := range todo {
-		if o.companion {
-			p.Companions++
+	p.Companions = int64(len(companions))
+	if err := c.prepare(slices.Concat(companions, changed), cfg.KeepOld); err != nil {
+		return p, err
+	}
+	if err := c.free(ctx, len(changed) > 0); err != nil {
+		return p, err
+	}
+	// A reprocessed file is what brings its companions up, so it goes last: after a kill in between the next update finds it,
+	// and them, again.
+	if err := c.requeueOld(ctx, s, companions); err != nil {
+		return p, err
+	}
+	return p, c.requeueOld(ctx, s, changed)
+}
+
+// prepare makes sure of what FinishUpdate needs, before anything is changed.
+func (c *Campaign) prepare(todo []oldFile, keepOld string) error {
+	if len(todo) == 0 {
+		return nil
+	}
+	if keepOld != "" {
+		if err := makeDir(keepOld); err != nil {
+			return fmt.Errorf("making the directory for old versions: %w", err)
 		}
 	}
-	if err := c.noteOld(todo, cfg.KeepOld); err != nil {
-		return p, err
-	}
-	return p, c.requeueOld(ctx, s, todo)
+	return c.noteOld(todo, keepOld != "")
 }
 
 func only(entries iter.Seq2[manifest.Entry, error], accept func(string) bool) iter.Seq2[manifest.Entry, error] {
@@ -82,61 +101,49 @@ func only(entries iter.Seq2[manifest.Entry, error], accept func(string) bool) it
 	}
 }
 
-// superseded lists the files to fetch again: those that were reprocessed, and with them the files of the same observations
-// that have no metadata, such as previews and tables.
-func (c *Campaign) superseded(ctx context.Context, changes []manifest.Change, unlisted bool, entries func() iter.Seq2[manifest.Entry, error]) ([]oldFile, error) {
-	changed := map[string]bool{}
+// superseded lists the files to fetch again: those that were reprocessed, and the files of the same observations that have no
+// metadata, such as previews and tables.
+func (c *Campaign) superseded(ctx context.Context, changes []manifest.Change) (companions, changed []oldFile, err error) {
+	is := map[string]bool{}
 	for _, ch := range changes {
 		if ch.Kind == manifest.KindReprocessed {
-			changed[ch.URI] = true
+			is[ch.URI] = true
 		}
 	}
-	if len(changed) == 0 {
-		return nil, nil
+	if len(is) == 0 {
+		return nil, nil, nil
 	}
-	var todo []oldFile
 	obs := map[string]bool{}
-	for e, err := range entries() {
+	for e, err := range c.entries(ctx) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if changed[e.URI] {
-			todo = append(todo, oldOf(e))
+		if is[e.URI] {
+			changed = append(changed, oldOf(e))
 			for _, id := range e.Obs {
 				obs[id] = true
 			}
 		}
 	}
-	if !unlisted {
-		return todo, nil
-	}
 	for e, err := range c.entries(ctx) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !strings.HasSuffix(e.URI, ".fits") && slices.ContainsFunc(e.Obs, func(id string) bool { return obs[id] }) {
-			o := oldOf(e)
-			o.companion = true
-			todo = append(todo, o)
+			companions = append(companions, oldOf(e))
 		}
 	}
-	return todo, nil
+	return companions, changed, nil
 }
 
 // requeueOld makes the files pending, under the facts that the archive states now.
 func (c *Campaign) requeueOld(ctx context.Context, s *Survey, todo []oldFile) error {
-	if err := c.thaw(ctx); err != nil {
-		return err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(wantsAtATime)
 	for _, o := range todo {
 		group.Go(func() error {
 			f, found, err := c.file(ctx, o.URI)
 			if err != nil || !found {
-				return err
-			}
-			if err := c.Queue.SetWant(ctx, o.URI, nil); err != nil {
 				return err
 			}
 			if f.State == queue.Done {
@@ -154,18 +161,6 @@ func (c *Campaign) requeueOld(ctx context.Context, s *Survey, todo []oldFile) er
 	return group.Wait()
 }
 
-// thaw frees a campaign from the manifest it was frozen to.
-func (c *Campaign) thaw(ctx context.Context) error {
-	frozen, err := c.Frozen(ctx)
-	if err != nil || frozen == "" {
-		return err
-	}
-	if err := c.Queue.SetMeta(ctx, metaFrozen, ""); err != nil {
-		return err
-	}
-	return c.Queue.SetMeta(ctx, metaWanted, "")
-}
-
 // fact is what the survey learned of one file.
 func (s *Survey) fact(ctx context.Context, uri string) (queue.KeywordFact, bool, error) {
 	for f, err := range s.queue.Files(ctx, queue.Filter{URI: uri}) {
@@ -180,7 +175,8 @@ func (s *Survey) fact(ctx context.Context, uri string) (queue.KeywordFact, bool,
 }
 
 // AskAgain plans every query of the campaign anew, which finds files that are new in the archive. Lists are left out: they
-// name their files. cfg's Queue and Archive are filled in. It returns how many files are to be fetched that were not known.
+// name their files. cfg's Queue, Archive and Layout are filled in; new files go where the last plan's layout puts them. It
+// returns how many files are to be fetched that were not known.
 // A query that matches nothing any more is no error. Errors are the planner's, and ErrIncomplete.
 func (c *Campaign) AskAgain(ctx context.Context, cfg planner.Config) (files int64, err error) {
 	queries, err := c.Queue.Queries(ctx)
@@ -188,6 +184,9 @@ func (c *Campaign) AskAgain(ctx context.Context, cfg planner.Config) (files int6
 		return 0, err
 	}
 	cfg.Queue, cfg.Archive = c.Queue, c.Client
+	if cfg.Layout, err = c.layout(ctx); err != nil {
+		return 0, err
+	}
 	for i, row := range queries {
 		if slices.ContainsFunc(queries[i+1:], func(later queue.QueryRow) bool { return bytes.Equal(later.Spec, row.Spec) }) {
 			continue
