@@ -16,22 +16,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// reprocessedPrograms are recorded programmes in which some files were reprocessed and some not, for several causes: 430
-// files, 179 of them changed. A soak takes all recorded programmes.
-const reprocessedPrograms = "4528,7772,12486,5324"
-
-// recorded are the flags of an archive that serves the recorded keyword rows at their first versions.
-func recorded(t *testing.T) []string {
-	t.Helper()
-	args := []string{"--catalog", "recorded", "--scale", "1000", "--old", "--control", "/_sim/"}
-	return append(args, "--programs", strings.Join(recordedPrograms(t), ","))
+// recorded are the flags of an archive that serves the recorded keyword rows of some programmes at their first versions.
+func recorded(programs []string) []string {
+	return []string{"--catalog", "recorded", "--scale", "1000", "--old", "--control", "/_sim/", "--programs", strings.Join(programs, ",")}
 }
 
-func recordedPrograms(t *testing.T) []string {
+func allPrograms(t *testing.T) []string {
 	t.Helper()
-	if count(0, 1) == 0 {
-		return strings.Split(reprocessedPrograms, ",")
-	}
 	return strings.Fields(tool(t, ".", "/usr/bin/python3", "-c",
 		`import csv, gzip; print(*sorted({r["program"] for r in csv.DictReader(gzip.open("`+keywordRows+`", "rt"))}))`))
 }
@@ -45,9 +36,9 @@ type change struct {
 }
 
 // recordedChanges asks the record itself, by a script that shares no code with jwstbulk.
-func recordedChanges(t *testing.T) map[string]change {
+func recordedChanges(t *testing.T, programs []string) map[string]change {
 	t.Helper()
-	out := tool(t, ".", "/usr/bin/python3", append([]string{"testdata/changed.py", keywordRows}, recordedPrograms(t)...)...)
+	out := tool(t, ".", "/usr/bin/python3", append([]string{"testdata/changed.py", keywordRows}, programs...)...)
 	var rows map[string][2]any
 	if err := json.Unmarshal([]byte(out), &rows); err != nil {
 		t.Fatal(err)
@@ -84,14 +75,24 @@ func (c *campaign) clone(t *testing.T) *campaign {
 	return other
 }
 
-// TestDrift takes the recorded files at their first versions, lets the archive reprocess what it did reprocess, and asks for
-// the difference, an update, and the first versions again.
+// TestDrift takes four recorded programmes in which some files were reprocessed and some not, for several causes: 430 files,
+// 179 of them changed. A soak then takes all recorded programmes.
 func TestDrift(t *testing.T) {
-	want := recordedChanges(t)
-	s := startSim(t, nil, recorded(t)...)
+	t.Run("four programmes", func(t *testing.T) { drift(t, []string{"4528", "7772", "12486", "5324"}, count(5, 50)) })
+	if count(0, 1) == 1 {
+		t.Run("all programmes", func(t *testing.T) { drift(t, allPrograms(t), 30) })
+	}
+}
+
+// drift fetches the recorded files at their first versions, lets the archive reprocess what it did reprocess, and asks for
+// the difference, an update, and the first versions again.
+func drift(t *testing.T, programs []string, kills int) {
+	t.Helper()
+	want := recordedChanges(t, programs)
+	s := startSim(t, nil, recorded(programs)...)
 	c := newCampaign(t, s)
 	get := append([]string{"get"}, fast...)
-	for _, p := range recordedPrograms(t) {
+	for _, p := range programs {
 		get = append(get, "--program", p)
 	}
 	c.run(t, get...).want(t, 0)
@@ -138,34 +139,49 @@ func TestDrift(t *testing.T) {
 	})
 	fresh := newCampaign(t, s)
 	fresh.run(t, get...).want(t, 0)
+	var took time.Duration
 	t.Run("update", func(t *testing.T) {
 		u, old := c.clone(t), filepath.Join(t.TempDir(), "old")
-		u.run(t, append([]string{"update", "--keep-old", old}, fast...)...).want(t, 0)
+		took = u.run(t, append([]string{"update", "--keep-old", old}, fast...)...).want(t, 0).took
 		sameTree(t, fresh, u)
 		checkKept(t, old, c, want)
 		u.run(t, "update", "-q", "--error-on-nothing").want(t, 9)
 	})
 	t.Run("update, killed", func(t *testing.T) {
 		rng := random(t)
-		for kills := count(5, 50); kills > 0; {
-			u := c.clone(t)
-			for ; kills > 0; kills-- {
-				p := u.start(t, append([]string{"update"}, fast...)...)
+		done := 0
+		for round := 0; done < kills; round++ {
+			u, update := c.clone(t), append([]string{"update"}, fast...)
+			old := filepath.Join(t.TempDir(), "old")
+			keep := round%2 == 1
+			if keep {
+				update = append(update, "--keep-old", old)
+			}
+			for done < kills {
+				p := u.start(t, update...)
 				select {
 				case <-p.done:
-				case <-time.After(time.Duration(100+rng.IntN(2500)) * time.Millisecond):
+				case <-time.After(100*time.Millisecond + time.Duration(rng.Int64N(int64(took)))):
 				}
 				p.kill()
 				if p.cmd.ProcessState.Success() {
 					break // it finished first; go on with a new campaign
 				}
+				done++
 			}
-			u.run(t, append([]string{"update"}, fast...)...).want(t, 0)
+			u.run(t, update...).want(t, 0)
 			sameTree(t, fresh, u)
 			if left := u.files(t, ".jwstbulk/replaced"); len(left) > 0 {
 				t.Errorf("%d old versions were left behind", len(left))
 			}
+			if keep {
+				checkKept(t, old, c, want)
+			}
+			if t.Failed() {
+				return
+			}
 		}
+		t.Logf("%d kills; an update takes %v", done, took)
 	})
 }
 
