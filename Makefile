@@ -11,6 +11,7 @@ STATIC_CC ?= $(shell command -v musl-gcc 2>/dev/null || echo cc)
 
 TIMED      = sh tools/timed.sh
 GOTEST     = bin/tools/gotest
+FUSEFS     = bin/tools/fusefs
 STATICTAGS = netgo,osusergo,sqlite_omit_load_extension
 
 .PHONY: help build static demo test compile fmt vet tidy staticcheck layers darwin race benchonce tools \
@@ -73,7 +74,7 @@ vuln: ## known vulnerabilities in what is linked in (asks vuln.go.dev)
 
 layers: ## who may import whom, and other rules about the tree; the tools' own tests
 	$(RACECGO) $(GO) test -race ./internal/layers
-	$(GO) -C tools test ./gotest
+	$(GO) -C tools test ./...
 
 darwin: ## does it compile for macOS? (without cgo, so the SQLite driver is only type-checked)
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
@@ -82,6 +83,9 @@ tools: $(GOTEST)
 
 $(GOTEST): tools/gotest/*.go tools/go.mod
 	$(GO) build -C tools -o ../$(GOTEST) ./gotest
+
+$(FUSEFS): tools/fusefs/*.go tools/go.mod
+	$(GO) build -C tools -o ../$(FUSEFS) ./fusefs
 
 race: $(GOTEST) ## all tests under the race detector, in random order; with CI=true a skip is a failure
 	$(RACECGO) $(GOTEST) -race -shuffle=on -timeout 6m ./...
@@ -104,11 +108,11 @@ e2e-deps: ## install what the end-to-end tests need (Debian packages, as root)
 e2e-slurm: build $(GOTEST) ## chain and array on a throw-away Slurm of this machine (Debian 12, installs it as root; about 3 min)
 	$(GOTEST) -stream -tags e2e,slurm -count=1 -timeout 15m -run TestSlurm $(E2E_FLAGS) ./e2e
 
-e2e: build $(GOTEST) ## the built programs as a user runs them, killed and lied to (under 20 min)
+e2e: build $(GOTEST) $(FUSEFS) ## the built programs as a user runs them, killed and lied to (under 20 min)
 	@sh tools/e2e-deps.sh check
 	$(GOTEST) -stream -tags e2e -count=1 -timeout 25m $(E2E_FLAGS) ./e2e/...
 
-soak: build $(GOTEST) ## the end-to-end tests with their full counts: hours, never in CI
+soak: build $(GOTEST) $(FUSEFS) ## the end-to-end tests with their full counts: hours, never in CI
 	@sh tools/e2e-deps.sh check
 	JWSTBULK_SOAK=1 $(GOTEST) -stream -tags e2e -count=1 -timeout 12h $(E2E_FLAGS) ./e2e/...
 

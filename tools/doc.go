@@ -1,4 +1,4 @@
 // Package tools pins, in a module of its own, the programs that building and checking jwstbulk needs beside the Go
-// toolchain (staticcheck, govulncheck: the tool lines of go.mod), and holds the small ones written here. The product's own
+// toolchain (staticcheck, govulncheck: the tool lines of go.mod), and holds the small ones written here (gotest, and fusefs for the end-to-end tests). The product's own
 // go.mod stays free of them.
 package tools
