@@ -4,20 +4,16 @@ package e2e_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // onTmpfs puts a new campaign on a file system of its own, mounted with these options.
 func onTmpfs(t *testing.T, s *sim, options string) *campaign {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a file system takes root")
-	}
+	needRoot(t)
 	at := filepath.Join(t.TempDir(), "small")
 	if err := os.Mkdir(at, 0o755); err != nil {
 		t.Fatal(err)
@@ -60,37 +56,5 @@ func TestDiskFull(t *testing.T) {
 			c.run(t, get...).want(t, 0)
 			c.checkComplete(t, want)
 		})
-	}
-}
-
-// TestKillAtSyscall (F46) kills runs at the N-th call of each system call that changes the disk.
-func TestKillAtSyscall(t *testing.T) {
-	catalog := synthetic(10, 300)
-	_, want := scout(t, catalog)
-	rng := random(t)
-	for _, call := range []string{"openat", "write", "fsync", "renameat2", "unlinkat", "pwrite64", "fdatasync"} {
-		s := startSim(t, nil, catalog...)
-		killed := 0
-		for range count(2, 200) {
-			c := newCampaign(t, s)
-			c.run(t, "plan", "--program", program).want(t, 0)
-			when := 1 + rng.IntN(20)
-			inject := "inject=" + call + ":signal=SIGKILL:when=" + itoa(when)
-			args := append([]string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", inject, binary("jwstbulk"), "run", "-d", c.dir}, fast...)
-			strace, err := exec.LookPath("strace")
-			if err != nil {
-				t.Fatal(err)
-			}
-			p := launch(t, filepath.Dir(c.dir), []string{"JWSTBULK_ARCHIVE=" + c.url}, nil, strace, args...)
-			if r := p.wait(t, time.Minute); r.code != 0 {
-				killed++
-			}
-			c.run(t, append([]string{"run"}, fast...)...).want(t, 0)
-			c.checkComplete(t, want)
-			if t.Failed() {
-				t.Fatalf("after a kill at call %d of %s", when, call)
-			}
-		}
-		t.Logf("%s: %d runs were killed before their end", call, killed)
 	}
 }

@@ -63,11 +63,13 @@ func random(t *testing.T) *rand.Rand {
 
 // count returns how often to repeat something: the sampled count, or the full one in a soak.
 func count(sampled, full int) int {
-	if os.Getenv("JWSTBULK_SOAK") == "1" {
+	if soak() {
 		return full
 	}
 	return sampled
 }
+
+func soak() bool { return os.Getenv("JWSTBULK_SOAK") == "1" }
 
 // proc is a program under test. The test kills it by its own process id, never by name.
 type proc struct {

@@ -3,59 +3,65 @@
 package e2e_test
 
 import (
-	"fmt"
-	"path/filepath"
+	"os"
 	"testing"
 	"time"
 )
 
-// TestKillAtSystemCall kills runs inside chosen system calls, where a random moment seldom falls: between writing, flushing
-// and renaming, of data, of the queue and of the records. strace counts the calls of each thread by itself, so the n-th
-// call is the first that any thread makes an n-th time.
-func TestKillAtSystemCall(t *testing.T) {
+// TestKillAtSyscall (F46) kills runs of ten files inside system calls, where a random moment seldom falls: between writing,
+// flushing and renaming, of data, of the queue and of the records. strace counts the calls of each thread by itself, so the
+// n-th call is the first that any thread makes an n-th time. A soak takes every n until three runs in a row never got so far.
+func TestKillAtSyscall(t *testing.T) {
 	calls := []struct {
 		name string
-		most int // the highest n worth trying
+		most int // the highest n worth trying in a sample
 	}{
-		{"renameat", 6}, {"fsync", 12}, {"fdatasync", 8}, {"pwrite64", 40}, {"write", 30}, {"openat", 60}, {"unlinkat", 2}, {"ftruncate", 2},
+		{"openat", 60}, {"write", 30}, {"/^f(data)?sync$", 8}, {"/^rename", 4}, {"/^unlink", 1}, {"pwrite64", 30}, {"ftruncate", 2},
 	}
-	rng := random(t)
-	catalog := synthetic(49, 1000)
-	uris, want := scout(t, catalog)
+	catalog := synthetic(10, 300)
+	_, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
-	reached := 0
-	n := count(14, 300)
-	for i := range n {
-		call := calls[i%len(calls)]
-		when := 1 + rng.IntN(call.most)
-		t.Run(fmt.Sprintf("%s-%d", call.name, when), func(t *testing.T) {
-			c := newCampaign(t, s)
-			c.run(t, "plan", "--program", program).want(t, 0)
-			p := c.strace(t, call.name, when, append([]string{"run"}, fast...)...)
-			if r := p.wait(t, 2*time.Minute); r.code != 0 {
-				reached++
-			}
-			for _, row := range c.query(t, `SELECT uri, path, sha256, size_bytes FROM v_files WHERE state = 'done'`) {
-				uri, path := row[0].(string), row[1].(string)
-				if got := c.digest(t, path); got != want[uri] || got.sha256 != row[2] {
-					t.Errorf("after the kill %s is %v, the queue says %s, the archive has %v", path, got, row[2], want[uri])
+	killedAt := func(t *testing.T, call string, n int) bool {
+		t.Helper()
+		c := newCampaign(t, s)
+		c.run(t, "plan", "--program", program).want(t, 0)
+		run := append([]string{"run"}, fast...)
+		killed := c.inject(t, call+":signal=SIGKILL:when="+itoa(n), run...).wait(t, time.Minute).code != 0
+		c.checkFinals(t, want)
+		c.run(t, run...).want(t, 0)
+		c.checkComplete(t, want)
+		if t.Failed() {
+			t.Fatalf("after a kill at call %d of %s", n, call)
+		}
+		if err := os.RemoveAll(c.dir); err != nil {
+			t.Fatal(err)
+		}
+		return killed
+	}
+	for _, call := range calls {
+		t.Run("F46 "+call.name, func(t *testing.T) {
+			killed, tried := 0, 0
+			if soak() {
+				for survived := 0; survived < 3; {
+					tried++
+					if killedAt(t, call.name, tried) {
+						killed, survived = killed+1, 0
+					} else {
+						survived++
+					}
+				}
+			} else {
+				for _, n := range []int{1, 1 + random(t).IntN(call.most)} {
+					tried++
+					if killedAt(t, call.name, n) {
+						killed++
+					}
 				}
 			}
-			c.run(t, append([]string{"run"}, fast...)...).want(t, 0)
-			c.checkComplete(t, want)
+			t.Logf("%d of %d runs were killed", killed, tried)
+			if killed == 0 {
+				t.Error("no run was killed")
+			}
 		})
 	}
-	t.Logf("%d of %d runs over %d files were killed in the call; the others never made it so often", reached, n, len(uris))
-	if reached < n/2 {
-		t.Errorf("only %d of %d runs were killed", reached, n)
-	}
-}
-
-// strace runs a subcommand that is killed at the n-th call of the name.
-func (c *campaign) strace(t *testing.T, call string, n int, args ...string) *proc {
-	t.Helper()
-	args = append([]string{args[0], "-d", c.dir}, args[1:]...)
-	args = append([]string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, n),
-		binary("jwstbulk")}, args...)
-	return launch(t, filepath.Dir(c.dir), []string{"JWSTBULK_ARCHIVE=" + c.url}, nil, "strace", args...)
 }

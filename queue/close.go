@@ -8,8 +8,8 @@ import (
 )
 
 // Close waits for the operations under way, marks the queue as cleanly closed, writes the last status.json and gives the
-// locks back. Later calls return the same result; other methods then fail. A queue that was stopped by a failed write is
-// not marked clean, so that the next Open checks it; Close returns that error.
+// locks back. Later calls return the same result; other methods then fail. A queue that was stopped by a failed write or found
+// damaged is not marked clean, so that the next Open checks it; Close returns the failed write's error.
 func (q *Queue) Close() error {
 	q.close.Do(func() {
 		close(q.quit)
@@ -17,7 +17,7 @@ func (q *Queue) Close() error {
 		// A cancelled caller must still leave a clean queue, so no context of a caller's is used.
 		ctx := context.Background()
 		errs := []error{q.failed()}
-		if errs[0] == nil {
+		if errs[0] == nil && !q.damaged.Load() {
 			errs = append(errs, q.lastStatus(ctx), q.markClean(ctx))
 		}
 		q.closed = errors.Join(append(errs, q.free())...)

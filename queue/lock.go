@@ -16,7 +16,8 @@ import (
 // processes lock two files of one name.
 type fileLock struct{ f *os.File }
 
-// lockFile takes the lock at path and signs it with owner, or returns a *LockedError with the owner's signature.
+// lockFile takes the lock at path and signs it with owner, or returns a *LockedError with the owner's signature, or
+// ErrNoLocks.
 func lockFile(path string, owner Owner) (*fileLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -34,10 +35,12 @@ func lockFile(path string, owner Owner) (*fileLock, error) {
 		who := readOwner(f)
 		_ = f.Close() // nothing was written
 		return nil, &LockedError{Path: path, Owner: who}
+	case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ENOTSUP):
+		_ = f.Close() // nothing was written
+		return nil, fmt.Errorf("%w: locking %q: %w", ErrNoLocks, path, err)
 	default:
 		_ = f.Close() // nothing was written
-		// Going on without a lock would let two hosts write one queue, so a file system without locks is refused.
-		return nil, fmt.Errorf("locking %q (the file system must support locks; put the queue elsewhere with --queue): %w", path, err)
+		return nil, fmt.Errorf("locking %q: %w", path, err)
 	}
 	l := &fileLock{f: f}
 	if err := l.sign(owner); err != nil {

@@ -41,6 +41,7 @@ type Queue struct {
 	quit    chan struct{} // closed by Close: no new operations
 	stopped chan struct{} // closed by the writer when it has ended
 	fatal   atomic.Pointer[error]
+	damaged atomic.Bool // a report found the database damaged
 	close   sync.Once
 	closed  error
 
@@ -51,7 +52,7 @@ type Queue struct {
 
 // Open takes the campaign in cfg.Dir for this process, brings its schema up to date, and returns what an earlier process
 // left running to pending. It fails with a *LockedError if another process has the campaign or its database,
-// ErrNoCampaign if there is none and cfg.Create is false, ErrSchemaTooNew, or ErrDamaged, after which Rebuild helps.
+// ErrNoCampaign if there is none and cfg.Create is false, ErrNoLocks, ErrSchemaTooNew, or ErrDamaged, after which Rebuild helps.
 // A database that is gone while the journal is there is rebuilt, and cfg.Warn told. The caller must Close the queue.
 func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	return open(ctx, cfg, hooks{})
@@ -172,11 +173,17 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// lock takes the campaign's lock and the database's: two campaigns could name one database.
+// lock takes the campaign's lock and the database's: two campaigns could name one database. Where the campaign's file system
+// has no locks, that of a database elsewhere must do.
 func (cfg Config) lock(owner Owner) ([]*fileLock, error) {
 	var locks []*fileLock
 	for _, path := range []string{cfg.state("lock"), cfg.Path + ".lock"} {
 		l, err := lockFile(path, owner)
+		if errors.Is(err, ErrNoLocks) && len(locks) == 0 && filepath.Dir(cfg.Path) != cfg.state("") {
+			cfg.Warn(fmt.Sprintf("the file system of %s has no locks: nothing but the lock of the queue %s keeps a second process out; work here with this queue alone",
+				cfg.Dir, cfg.Path))
+			continue
+		}
 		if err != nil {
 			for _, l := range locks {
 				_ = l.release() // the first error is returned
@@ -223,19 +230,28 @@ func (q *Queue) start(ctx context.Context, exclusive bool) (err error) {
 	return q.openReports(m)
 }
 
-// openReports gives the queue its Reader: a second connection, or, where one connection holds the file, the writer's.
+// openReports gives the queue its Reader: a second connection, or, where one connection holds the file, the writer's. What
+// it finds damaged the next Open is to look at, however cleanly this one ends.
 func (q *Queue) openReports(m mode) error {
 	if m == modeExclusive {
 		q.Reader = &Reader{run: func(ctx context.Context, f func(*conn) error) error {
 			return q.do(ctx, op{read: true, apply: func(t *tx) error { return f(t.conn) }})
 		}}
-		return nil
+	} else {
+		r, err := newReader(q.cfg.Path, modeReader)
+		if err != nil {
+			return err
+		}
+		q.Reader = r
 	}
-	r, err := newReader(q.cfg.Path, modeReader)
-	if err != nil {
+	run := q.Reader.run
+	q.Reader.run = func(ctx context.Context, f func(*conn) error) error {
+		err := run(ctx, f)
+		if errors.Is(err, ErrDamaged) {
+			q.damaged.Store(true)
+		}
 		return err
 	}
-	q.Reader = r
 	return nil
 }
 

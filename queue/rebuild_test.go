@@ -81,6 +81,38 @@ func TestDamageAndRebuild(t *testing.T) {
 	}
 }
 
+// TestDamageFoundByAReport damages a queue that was closed cleanly, so that Open does not look for damage: the report that
+// meets it says so, and the next Open looks.
+func TestDamageFoundByAReport(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	q := campaign(t, dir, 3000, 10)
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db := statePath(dir, "queue.db")
+	info, err := os.Stat(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, db, info.Size()/8192*4096, bytes.Repeat([]byte{0xff}, 64<<10)) // pages of the files
+	q = openAt(t, dir, nil)
+	for _, err = range q.Files(t.Context(), queue.Filter{}) {
+		if err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, queue.ErrDamaged) {
+		t.Fatalf("listing the files of a damaged queue ends with %v, want ErrDamaged", err)
+	}
+	if err := q.Close(); err != nil && !errors.Is(err, queue.ErrDamaged) {
+		t.Fatal(err)
+	}
+	if _, err := queue.Open(t.Context(), queue.Config{Dir: dir}); !errors.Is(err, queue.ErrDamaged) {
+		t.Errorf("Open = %v, want ErrDamaged", err)
+	}
+}
+
 // stopUnclean closes the queue and then takes the mark of a clean stop back.
 func stopUnclean(t *testing.T, q *queue.Queue, dir string) {
 	t.Helper()

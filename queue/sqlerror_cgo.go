@@ -10,11 +10,14 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// sqlError gives SQLite's errors the identity callers test for: ErrDamaged, and the system's ENOSPC, EROFS or errno.
+// sqlError gives SQLite's errors the identity callers test for: ErrDamaged, ErrNoLocks, and the system's ENOSPC, EROFS or errno.
 func sqlError(err error) error {
 	var se sqlite3.Error
 	if !errors.As(err, &se) {
 		return err
+	}
+	if se.Code == sqlite3.ErrProtocol || se.ExtendedCode == sqlite3.ErrIoErrLock {
+		return fmt.Errorf("%w: %w", ErrNoLocks, err)
 	}
 	switch se.Code {
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:

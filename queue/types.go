@@ -73,6 +73,8 @@ var (
 	ErrSchemaTooNew = errors.New("queue was written by a newer version of jwstbulk")
 	// ErrDamaged is returned by Open when SQLite reports a damaged file; Rebuild makes a new queue from the journal.
 	ErrDamaged = errors.New("queue database is damaged")
+	// ErrNoLocks is returned by Open where the file system refuses locks, without which two hosts could write one queue.
+	ErrNoLocks = errors.New("the file system has no locks")
 	// ErrNoCampaign is returned by Open and OpenReader when there is no queue and creating one was not asked for.
 	ErrNoCampaign = errors.New("no campaign here")
 )

@@ -147,7 +147,7 @@ func errorCodes(err error) []int {
 		return []int{exitLocked}
 	case errors.As(err, &outage), errors.Is(err, campaign.ErrIncomplete):
 		return []int{exitUnavailable}
-	case errors.As(err, &storage), errors.As(err, &space), isStorage(err):
+	case errors.As(err, &storage), errors.As(err, &space), errors.Is(err, queue.ErrNoLocks), isStorage(err):
 		return []int{exitStorage}
 	case errors.As(err, &remote):
 		if remote.Status == 401 || remote.Status == 403 {
@@ -208,6 +208,15 @@ func limitCodes(l fetcher.Limit) []int {
 	return nil
 }
 
+// lockedAdvice says how to get a campaign that somebody else holds.
+func lockedAdvice(l *queue.LockedError) string {
+	if here, err := os.Hostname(); err == nil && l.Owner.Host != "" && l.Owner.Host != here {
+		return fmt.Sprintf("wait for it or stop it; if %s is gone, its file server gives the lock up after some minutes, and if that never happens, remove %s",
+			l.Owner.Host, l.Path)
+	}
+	return "`jwstbulk status` shows how far it is"
+}
+
 // explain says an error in words for the user: what happened, and what to do.
 func explain(err error) (text, hint string) {
 	var (
@@ -224,7 +233,11 @@ func explain(err error) (text, hint string) {
 	case errors.Is(err, queue.ErrSchemaTooNew):
 		return text, "use the newer jwstbulk; nothing was changed"
 	case errors.As(err, &locked):
-		return text, "wait for it or stop it; `jwstbulk status` shows how far it is"
+		return text, lockedAdvice(locked)
+	case errors.Is(err, queue.ErrNoLocks):
+		return text, "put the queue on a local disk with --queue FILE, here and in every later command, and run only one at a time"
+	case errors.Is(err, queue.ErrDamaged):
+		return text, "run the same command again: the queue is moved aside and made anew from the journal, and no finished file is fetched again"
 	case errors.Is(err, context.Canceled):
 		return "interrupted", "run the same command again to go on"
 	case errors.Is(err, syscall.ENOSPC):
