@@ -55,7 +55,7 @@ func New(cfg Config) (*Client, error) {
 		Transport:     &tokenTransport{next: metaNet, token: cfg.Token, to: originOf(base)},
 		CheckRedirect: noRedirect,
 	}
-	c.files = newOpener(cfg, base, &tokenTransport{next: fileNet, token: cfg.Token, to: originOf(base)})
+	c.files = newOpener(cfg, &tokenTransport{next: fileNet, token: cfg.Token, to: originOf(base)}, archiveHosts(cfg, base))
 	return c, nil
 }
 

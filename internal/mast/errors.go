@@ -47,6 +47,7 @@ type Error struct {
 	URL        string        // redacted; "" if no request was made
 	Status     int           // HTTP status; 0 if there was no reply
 	Message    string        // what the server said, at most 512 bytes; "" if nothing
+	Code       string        // what an S3 server calls the error, such as NoSuchKey; "" from others
 	RetryAfter time.Duration // how long the server asked to wait; 0 if it did not
 	Err        error         // a sentinel of this package, a network error or the context's error; may be nil
 

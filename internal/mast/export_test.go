@@ -36,6 +36,25 @@ func RedirectAllowed(base, from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = newOpener(Config{}, b, nil).follow(f, to)
+	_, err = newOpener(Config{}, nil, archiveHosts(Config{}, b)).follow(f, to)
 	return err
 }
+
+// BucketRedirect returns where a bucket's reply with these headers and this status leads from an address, "" if nowhere.
+func BucketRedirect(address, key string, status int, header http.Header) (string, error) {
+	b, err := NewBucket(Config{}, address)
+	if err != nil {
+		return "", err
+	}
+	u := *b.base
+	u.Path += "/" + key
+	to := b.files.location(&u, &http.Response{StatusCode: status, Header: header})
+	if to == "" {
+		return "", nil
+	}
+	next, err := b.files.follow(&u, to)
+	return next.String(), err
+}
+
+// S3Digests is what an S3 server states in the headers of a whole reply or of a part.
+var S3Digests = s3Digests

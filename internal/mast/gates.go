@@ -14,6 +14,9 @@ func (o *opener) judge(resp *http.Response, u *url.URL, a attempt) (*Body, error
 		return nil, o.refused(resp, u, a)
 	}
 	body, err := accept(resp, a)
+	if err == nil && o.s3 {
+		body.Digests = s3Digests(resp.Header, resp.StatusCode == http.StatusOK)
+	}
 	if err != nil {
 		_ = resp.Body.Close() // the reply is refused; a good connection more or less does not matter
 		return nil, &Error{Op: a.op, URL: redactURL(u), Status: resp.StatusCode, Err: err}
@@ -24,6 +27,9 @@ func (o *opener) judge(resp *http.Response, u *url.URL, a attempt) (*Body, error
 // refused makes the error of a reply without a file.
 func (o *opener) refused(resp *http.Response, u *url.URL, a attempt) error {
 	e := o.cfg.statusError(resp, a.op, redactURL(u))
+	if o.s3 {
+		e.sayS3()
+	}
 	if resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
 		if resp.StatusCode < 400 {
 			e.Err = ErrProtocol // 204, 304, a redirect without Location: nothing here asked for those
@@ -72,7 +78,7 @@ func accept(resp *http.Response, a attempt) (*Body, error) {
 		Total:       resp.ContentLength,
 		Validator:   validatorOf(resp.Header),
 		ContentType: media,
-		SHA256:      reprSHA256(resp.Header, resp.StatusCode == http.StatusOK),
+		Digests:     Digests{SHA256: reprSHA256(resp.Header, resp.StatusCode == http.StatusOK)},
 		Chunked:     len(resp.TransferEncoding) > 0,
 	}
 	b.CloseDelimited = b.Length < 0 && !b.Chunked

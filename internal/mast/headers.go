@@ -1,7 +1,6 @@
 package mast
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"mime"
@@ -169,26 +168,4 @@ func encoded(h http.Header) string {
 		}
 	}
 	return ""
-}
-
-// reprSHA256 returns the SHA-256 of the whole file where the server states it: Repr-Digest (RFC 9530 section 3), which
-// holds for a 206 too, or on a complete reply Content-Digest (section 2), which covers just the bytes of the message.
-func reprSHA256(h http.Header, complete bool) []byte {
-	fields := h.Values("Repr-Digest")
-	if complete {
-		fields = append(fields[:len(fields):len(fields)], h.Values("Content-Digest")...)
-	}
-	for _, field := range fields {
-		for member := range strings.SplitSeq(field, ",") {
-			key, value, ok := strings.Cut(strings.TrimSpace(member), "=")
-			value, _, _ = strings.Cut(value, ";") // parameters of the dictionary member
-			if !ok || key != "sha-256" || len(value) < 2 || value[0] != ':' || value[len(value)-1] != ':' {
-				continue
-			}
-			if sum, err := base64.StdEncoding.DecodeString(value[1 : len(value)-1]); err == nil && len(sum) == 32 {
-				return sum
-			}
-		}
-	}
-	return nil
 }

@@ -270,7 +270,7 @@ func TestOpenDigest(t *testing.T) {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
 		_ = b.Close()
-		if d := cmp.Diff(tt.want, b.SHA256); d != "" {
+		if d := cmp.Diff(tt.want, b.Digests.SHA256); d != "" {
 			t.Errorf("%s: SHA256 (-want +got):\n%s", tt.name, d)
 		}
 	}

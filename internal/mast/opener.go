@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"path"
 	"strconv"
-	"strings"
 )
 
 const (
@@ -31,8 +30,8 @@ type Body struct {
 	Validator Validator
 	// ContentType is the media type in lower case, "" if there is none.
 	ContentType string
-	// SHA256 is the digest of the whole file as the server states it (RFC 9530), nil if it does not.
-	SHA256 []byte
+	// Digests are of the whole file, as the server states them.
+	Digests Digests
 	// Chunked bodies end with a mark of their own, so that a cut is an error.
 	Chunked bool
 	// CloseDelimited bodies end when the connection does, so that a cut looks like the end.
@@ -48,14 +47,11 @@ type opener struct {
 	cfg   Config
 	http  *http.Client
 	hosts hostRule
+	s3    bool // the source speaks S3: it states checksums when asked, and errors in its own words
 }
 
-func newOpener(cfg Config, base *url.URL, transport http.RoundTripper) *opener {
-	return &opener{
-		cfg:   cfg,
-		http:  &http.Client{Transport: transport, CheckRedirect: noRedirect},
-		hosts: hostRule{base: strings.ToLower(base.Hostname()), extra: cfg.AllowHosts},
-	}
+func newOpener(cfg Config, transport http.RoundTripper, hosts hostRule) *opener {
+	return &opener{cfg: cfg, http: &http.Client{Transport: transport, CheckRedirect: noRedirect}, hosts: hosts}
 }
 
 // attempt is one try at a file.
@@ -95,10 +91,11 @@ func (o *opener) open(ctx context.Context, u *url.URL, a attempt) (*Body, error)
 		if err != nil {
 			return nil, &Error{Op: a.op, URL: redactURL(u), Err: lateError(err)}
 		}
-		if !isRedirect(resp) {
+		location := o.location(u, resp)
+		if location == "" {
 			return o.judge(resp, u, a)
 		}
-		next, err := o.follow(u, resp.Header.Get("Location"))
+		next, err := o.follow(u, location)
 		discard(resp.Body)
 		if err == nil && (hop == maxHops || visited[next.String()]) {
 			err = fmt.Errorf("%w: loop or more than %d", ErrRedirect, maxHops)
@@ -120,6 +117,9 @@ func (o *opener) send(ctx context.Context, u *url.URL, a attempt, redirected boo
 		return nil, fmt.Errorf("%w: the address is malformed", ErrInput)
 	}
 	req.Header.Set("Accept-Encoding", "identity")
+	if o.s3 {
+		req.Header.Set("X-Amz-Checksum-Mode", "ENABLED")
+	}
 	if a.from > 0 {
 		req.Header.Set("Range", "bytes="+strconv.FormatInt(a.from, 10)+"-")
 		if strong := a.held.Strong(); strong != "" {
@@ -127,6 +127,17 @@ func (o *opener) send(ctx context.Context, u *url.URL, a attempt, redirected boo
 		}
 	}
 	return o.cfg.do(o.http, req, a.op)
+}
+
+// location returns where a redirect leads, "" if the reply is none.
+func (o *opener) location(u *url.URL, resp *http.Response) string {
+	switch {
+	case isRedirect(resp):
+		return resp.Header.Get("Location")
+	case o.s3 && resp.StatusCode == http.StatusMovedPermanently:
+		return inRegion(u, resp)
+	}
+	return ""
 }
 
 func isRedirect(resp *http.Response) bool {

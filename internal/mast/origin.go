@@ -99,12 +99,16 @@ func (t *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // hostRule says where redirects of downloads may lead.
 type hostRule struct {
-	base  string // host name of the source itself, at any port
-	extra []string
+	base    string // host name of the source itself, at any port
+	extra   []string
+	archive bool   // also to hosts below stsci.edu
+	bucket  string // also to this bucket of Amazon's, in any region; "" for none
 }
 
-// buckets are the host names under which the public copy of JWST data is served.
-var buckets = [...]string{"stpubdata.s3.amazonaws.com", "stpubdata.s3.us-east-1.amazonaws.com"}
+// archiveHosts is where the archive's own redirects may lead: to its domain, and to the public copy of JWST data.
+func archiveHosts(cfg Config, base *url.URL) hostRule {
+	return hostRule{base: strings.ToLower(base.Hostname()), extra: cfg.AllowHosts, archive: true, bucket: "stpubdata"}
+}
 
 // chosen reports whether the user named the host of u: such a host may well be in the local network.
 func (h hostRule) chosen(u *url.URL) bool {
@@ -114,16 +118,8 @@ func (h hostRule) chosen(u *url.URL) bool {
 
 func (h hostRule) allows(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())
-	if h.chosen(u) || strings.HasSuffix(host, ".stsci.edu") {
-		return true
+	if amazonHost.MatchString(host) && h.bucket != "" { // a host for everybody's buckets
+		return amazonBucket(u) == h.bucket
 	}
-	for _, bucket := range buckets {
-		if host == bucket {
-			return true
-		}
-	}
-	if host == "s3.amazonaws.com" || host == "s3.us-east-1.amazonaws.com" {
-		return strings.HasPrefix(u.Path, "/stpubdata/")
-	}
-	return false
+	return h.chosen(u) || h.archive && strings.HasSuffix(host, ".stsci.edu")
 }
