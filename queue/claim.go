@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 )
 
 // StartRun records that a run begins; Claim needs its id.
@@ -163,8 +164,7 @@ func (t *tx) job(ctx context.Context, id int64) (j Job, err error) {
 			Checksum: r.blob(7), Want: r.blob(8), Tries: int(r.int(9)), Checks: int(r.int(10)), LastSHA: r.blob(11), ReleaseAt: r.time(13),
 			Part: partOf(r, 14),
 		}
-		// Without a word of the catalogue a file counts as public once its release date, if any, has passed.
-		j.Public = r.str(12) == "PUBLIC" || (r.str(12) == "" && j.ReleaseAt.UnixMilli() <= t.now)
+		j.Public = isPublic(r.str(12), j.ReleaseAt, time.UnixMilli(t.now))
 		return nil
 	})
 	if err == nil && j.ID == 0 {
