@@ -60,6 +60,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fs.BoolVar(&o.old, "old", false, "recorded: serve the first version of each file until it is reprocessed")
 	fs.IntVar(&o.synth.Observations, "observations", 0, "synthetic: `number` of executed observations (0: 10)")
 	fs.IntVar(&o.synth.Rows, "rows", 0, "synthetic: mean `number` of product rows an observation (0: 67)")
+	fs.BoolVar(&o.synth.Distinct, "distinct", false, "synthetic: list every file once, and no guide stars")
 	fs.IntVar(&o.synth.PerProgram, "per-program", 0, "synthetic: `number` of observations a programme (0: 100)")
 	fs.IntVar(&o.synth.Exclusive, "exclusive", 0, "synthetic: every `N`-th programme is exclusive (0: none)")
 	fs.IntVar(&o.synth.Planned, "planned", 0, "synthetic: `number` of planned observations")

@@ -112,6 +112,7 @@ func TestSyntheticCatalogue(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []masttest.SyntheticConfig{
 		{}, {Observations: 130, PerProgram: 20, Exclusive: 3, Planned: 9, Seed: 5}, {Observations: 10, Rows: 200, Scale: 100},
+		{Observations: 10, Rows: 50, Distinct: true},
 	} {
 		cat := masttest.Synthetic(cfg)
 		checkRows(t, cat)
@@ -125,9 +126,29 @@ func TestSyntheticCatalogue(t *testing.T) {
 				t.Errorf("%s: level %d, t_min %v, release %v", o.ObsID, o.Level, o.TMin, o.ReleaseAt)
 			}
 		}
-		if want := max(67, cfg.Rows); rows/n < want-10 || rows/n > want+10 {
+		if want := max(67, cfg.Rows); !cfg.Distinct && (rows/n < want-10 || rows/n > want+10) {
 			t.Errorf("%+v: %d rows an observation, want about %d", cfg, rows/n, want)
 		}
+	}
+}
+
+func TestSyntheticDistinct(t *testing.T) {
+	t.Parallel()
+	cat := masttest.Synthetic(masttest.SyntheticConfig{Observations: 10, Rows: 50, Distinct: true})
+	listed := map[string]int{}
+	for o := range cat.Observations() {
+		for p := range cat.Products(o.Obsid) {
+			listed[p.URI]++
+		}
+	}
+	files := 0
+	for f := range cat.Files() {
+		if files++; listed[f.URI] != 1 || strings.Contains(f.Name, "_gs-") {
+			t.Errorf("%s is listed %d times", f.URI, listed[f.URI])
+		}
+	}
+	if want := 2 * (4*50 + 9); files != want || len(listed) != want {
+		t.Errorf("%d files, %d listed, want %d", files, len(listed), want)
 	}
 }
 

@@ -18,6 +18,9 @@ type SyntheticConfig struct {
 	// Rows is the mean number of product rows of an observation: at least 67, in steps of about 67; 0 means 67, which is
 	// what a real programme shows (264 observations, 17,000 rows, 70 % of them guide-star files).
 	Rows int
+	// Distinct lists every file once: the observations do not list each other's files, and there are no guide stars. Rows
+	// then means ten at least, in steps of ten, and 0 means ten.
+	Distinct bool
 	// PerProgram is the number of observations of a programme; 0 means 100, at most 4,995.
 	PerProgram int
 	// Exclusive makes every so many-th programme exclusive until ExclusiveUntil; 0 means none.
@@ -45,6 +48,7 @@ const (
 type synthetic struct {
 	SyntheticConfig
 	groups, perProgram, segments int
+	guideStars                   int // files of one visit for each segment
 }
 
 // Synthetic makes a made-up catalogue. Numbers out of range are brought into it.
@@ -64,7 +68,10 @@ func Synthetic(cfg SyntheticConfig) Catalog {
 	s := &synthetic{SyntheticConfig: cfg}
 	s.groups = (cfg.Observations + groupSize - 1) / groupSize
 	s.perProgram = min(max(cfg.PerProgram, groupSize), maxPerProgram) / groupSize
-	s.segments = max(1, (cfg.Rows+33)/67)
+	s.segments, s.guideStars = max(1, (cfg.Rows+33)/67), guideStars
+	if cfg.Distinct {
+		s.segments, s.guideStars = max(1, (cfg.Rows+5)/10), 0
+	}
 	return s
 }
 
@@ -173,10 +180,19 @@ func (s *synthetic) Rows(obsid int64) int {
 	if i < 0 || i >= int64(s.groups*groupSize) {
 		return 0
 	}
-	if i%groupSize == exposures {
-		return level3Files + s.segments*exposures*ownFiles + s.segments*guideStars + visitFiles
+	if s.Distinct {
+		switch i % groupSize {
+		case 0:
+			return s.segments*ownFiles + visitFiles
+		case exposures:
+			return level3Files
+		}
+		return s.segments * ownFiles
 	}
-	return s.segments*ownFiles + s.segments*guideStars + visitFiles
+	if i%groupSize == exposures {
+		return level3Files + s.segments*exposures*ownFiles + s.segments*s.guideStars + visitFiles
+	}
+	return s.segments*ownFiles + s.segments*s.guideStars + visitFiles
 }
 
 // Products yields the rows of one observation.
@@ -188,6 +204,9 @@ func (s *synthetic) Products(obsid int64) iter.Seq[Product] {
 		}
 		v, member := s.visit(int(i/groupSize)), int(i%groupSize)
 		s.each(v, member, func(owner int, f File) bool {
+			if s.Distinct && owner != member {
+				return true
+			}
 			return yield(Product{File: f, Obsid: synthBase + int64(v.index*groupSize+owner), Parent: obsid})
 		})
 	}

@@ -77,7 +77,7 @@ func (s *synthetic) each(v visit, member int, yield func(owner int, f File) bool
 	if !s.eachVisit(v, emit) || !s.eachExposure(v, member, emit) || member != allMembers {
 		return
 	}
-	id, n := v.level3ID(), visitFiles+s.segments*(guideStars+exposures*ownFiles)
+	id, n := v.level3ID(), visitFiles+s.segments*(s.guideStars+exposures*ownFiles)
 	for i, m := range level3Sorts() {
 		if !emit(n+i, exposures, id, fileSetOf(id+m.suffix), id+m.suffix, m) {
 			return
@@ -98,7 +98,7 @@ func (s *synthetic) eachVisit(v visit, emit emitter) bool {
 		emit(1, 0, owner, "", obs+"_"+stamp+"_image2_00001_asn.json", made{typ: "INFO", sub: "ASN", level: 2, bytes: 1_444}) &&
 		emit(2, 0, owner, "", obs+"_"+stamp+"_image3_00001_asn.json", made{typ: "INFO", sub: "ASN", level: 3, bytes: 4_821})
 	day := v.time().Format("2006") + pad(v.time().YearDay(), 3)
-	for i := 0; ok && i < s.segments*guideStars; i++ {
+	for i := 0; ok && i < s.segments*s.guideStars; i++ {
 		name, sub := guideStar(prefix, day, i)
 		ok = emit(visitFiles+i, 0, owner, "", name, made{typ: "AUXILIARY", sub: sub, product: "1b", level: 1, permille: 30})
 	}
@@ -125,7 +125,7 @@ func (s *synthetic) eachExposure(v visit, member int, emit emitter) bool {
 			continue
 		}
 		set, id := v.exposure(e), v.exposureID(e)
-		n := visitFiles + s.segments*(guideStars+e*ownFiles)
+		n := visitFiles + s.segments*(s.guideStars+e*ownFiles)
 		for seg := range s.segments {
 			stem := id
 			if s.segments > 1 {
