@@ -32,6 +32,7 @@ type attempt struct {
 	trial     bool       // this attempt is a trial of the archive's checksum
 	refetched bool       // a whole body was rejected in this attempt
 	announced bool       // the server told the length
+	adopted   bool       // its bytes were on disk already
 	gained    bool       // it made progress, as known when it ended
 	restarts  int
 	received  int64 // bytes, also of what was thrown away
@@ -95,7 +96,7 @@ func (a *attempt) advanced(beyond int64) bool {
 // takeUpPart opens what an earlier attempt left, if it may be continued at all.
 func (a *attempt) takeUpPart(ctx context.Context) error {
 	a.recorded = a.job.Part
-	if a.job.Part.Token == "" {
+	if a.job.Part.Token == "" || a.job.Part.Source == sourceAdopted {
 		return nil
 	}
 	if a.job.Part.Source != a.source() && !a.provable() {

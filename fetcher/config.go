@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"time"
@@ -56,6 +57,14 @@ type Config struct {
 	Shared      bool          // other processes fetch other files into the same directory: parts are neither swept nor taken over
 	Pauses      Pauses        // waits that the archive asked of others who share its budget; nil: none
 	NetworkFS   bool          // the campaign lies on a network file system: locks prove nothing
+
+	// Candidates are files on disk that may be some of the queue's; they are taken over before the first file is fetched if
+	// their bytes prove right. It is read by one goroutine while others write to the queue. nil: none.
+	Candidates iter.Seq2[Candidate, error]
+	AdoptBy    AdoptBy // how they are taken over; AdoptCopy
+	// Ready is called once, before the first file is fetched and after all that is on disk was taken over. Its error ends
+	// the run. nil: nothing.
+	Ready func(context.Context) error
 
 	Reporter Reporter     // nil: none
 	Logger   *slog.Logger // nil: none

@@ -17,6 +17,8 @@
 //	rename           a placing row whose final name exists; the next start records done, if its SHA-256 is right
 //	record done      a done row without a journal line; the queue appends it when it is opened
 //
+// Bytes that are on disk already (Config.Candidates) are proven first and then go the same way from record placing on.
+//
 // It promises that nothing unproven is ever under a final name, that no two versions of a file are ever mixed, that no file
 // of the user's is overwritten, that one bad file never stops a run, and that one failed write to the queue always does.
 package fetcher

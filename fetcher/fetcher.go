@@ -13,7 +13,8 @@ import (
 
 // Result is what one Run did. Counts of files by state are the queue's.
 type Result struct {
-	Files    int64         `json:"files"`    // brought to their final names in this run
+	Files    int64         `json:"files"`    // fetched and brought to their final names in this run
+	Adopted  Adoption      `json:"adopted"`  // what was on disk already
 	Bytes    int64         `json:"bytes"`    // received, including what was thrown away
 	Requests int64         `json:"requests"` // for files
 	Elapsed  time.Duration `json:"-"`
@@ -80,6 +81,12 @@ func (f *Fetcher) Run(ctx context.Context) (Result, error) {
 	defer context.AfterFunc(ctx, cancel)()
 	defer f.budget.watch(cancel)()
 	err := f.prepare(work)
+	if err == nil {
+		err = f.adopt(work)
+	}
+	if err == nil && f.cfg.Ready != nil {
+		err = f.cfg.Ready(work)
+	}
 	if err == nil {
 		f.dispatch(work, func(err error) {
 			f.mu.Lock()

@@ -253,8 +253,11 @@ func (p *part) close() error {
 	return err
 }
 
-// discard removes the part.
+// discard removes the part. One without a name is a file of the user's and stays.
 func (p *part) discard() error {
+	if p.name == "" {
+		return nil
+	}
 	err := p.close()
 	if e := p.root.Remove(p.name); !errors.Is(e, fs.ErrNotExist) {
 		err = errors.Join(err, e)

@@ -108,7 +108,7 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 	defer cancel()
 	err := a.cfg.Queue.Place(recCtx, *a.job, queue.Placement{
 		Size: b.size, SHA256: b.sha256, MD5: b.md5, Proof: j.proof, Flagged: j.flagged, Header: r.Header,
-		Source: a.part.meta.Source, Validator: a.part.meta.Validator, Trust: learned,
+		Source: a.origin().Source, Validator: a.origin().Validator, Trust: learned,
 	})
 	if err != nil {
 		return asQueueError(err)
@@ -119,7 +119,7 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 	a.say(learned, j)
 	// If this fails, the outcome is recorded as any other's: the row leaves placing for where the error sends it.
 	ctx = context.WithoutCancel(ctx) // what stands there may be long to hash, and no stop may come between
-	if err := a.moveIn(ctx, a.part.name, a.job.Path, b.sha256); err != nil {
+	if err := a.bring(ctx, b.sha256); err != nil {
 		return err
 	}
 	a.part = nil
@@ -142,6 +142,22 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 		return errors.Join(a.trustSums(ctx), a.reviewDoubles(ctx))
 	}
 	return nil
+}
+
+// origin says where the bytes of the part came from. Without a part they stood at the final name.
+func (a *attempt) origin() queue.Part {
+	if a.part == nil {
+		return queue.Part{Source: sourceAdopted}
+	}
+	return a.part.meta
+}
+
+// bring gives the part its final name, or makes sure of the file that stands there.
+func (a *attempt) bring(ctx context.Context, sum []byte) error {
+	if a.part == nil {
+		return errors.Join(a.dirs.ensure(path.Dir(a.job.Path)), syncFinal(a.root, a.job.Path))
+	}
+	return a.moveIn(ctx, a.part.name, a.job.Path, sum)
 }
 
 // placedError says that the file has its final name but the queue could not be told: the row stays as it is, and the next

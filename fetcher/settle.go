@@ -49,7 +49,14 @@ func (a *attempt) settle(ctx context.Context, cause error) error {
 		return err
 	}
 	if cause == nil {
-		a.count(func(r *Result) { r.Files++ })
+		a.count(func(r *Result) {
+			if a.adopted {
+				r.Adopted.Files++
+				r.Adopted.Bytes += a.job.Size
+				return
+			}
+			r.Files++
+		})
 		a.cfg.Reporter.End(a.job, queue.Done, "")
 		return nil
 	}

@@ -23,15 +23,24 @@ type Forecast struct {
 	FreeInodes int64 `json:"free_inodes"` // the same
 	TooLarge   bool  `json:"too_large"`   // it does not fit
 
+	// OnDisk is what lies on disk already under the right name and with the right length, of Files. Zero if nobody looked.
+	OnDisk OnDisk `json:"on_disk"`
+
 	AtLeast float64 `json:"at_least_s"` // seconds that the limits alone cost; 0 without limits
 	Bound   string  `json:"bound"`      // the limit that costs them: --rate or --limit-rate; "" without limits
 }
 
+// OnDisk counts files that need not be fetched if their bytes prove right.
+type OnDisk struct {
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
+
 // NewForecast says what a campaign has still to fetch, whether it fits, and how long the limits make it at least. The
-// archive and the network add to that. free is as for CheckSpace; an error of it leaves the free space unknown.
-func NewForecast(c queue.Counts, l Limits, free func() (bytes, inodes uint64, err error)) Forecast {
+// archive and the network add to that. folders and free are as for CheckSpace; an error of it leaves the free space unknown.
+func NewForecast(c queue.Counts, folders int64, l Limits, free func() (bytes, inodes uint64, err error)) Forecast {
 	todo := remaining(c)
-	f := Forecast{Files: todo.Files, Bytes: todo.Bytes, NeedBytes: withMargin(todo.Bytes), NeedInodes: todo.Files, FreeBytes: -1, FreeInodes: -1}
+	f := Forecast{Files: todo.Files, Bytes: todo.Bytes, NeedBytes: withMargin(todo.Bytes), NeedInodes: todo.Files + folders, FreeBytes: -1, FreeInodes: -1}
 	if b, i, err := free(); err == nil {
 		f.FreeBytes, f.FreeInodes = limited(b), limited(i)
 	}

@@ -20,7 +20,7 @@ func TestNewForecast(t *testing.T) {
 	space := func(b, i uint64, err error) func() (uint64, uint64, error) {
 		return func() (uint64, uint64, error) { return b, i, err }
 	}
-	base := planner.Forecast{Files: 100, Bytes: 10_000_000_000, NeedBytes: 10_200_000_000, NeedInodes: 100, FreeBytes: -1, FreeInodes: -1}
+	base := planner.Forecast{Files: 100, Bytes: 10_000_000_000, NeedBytes: 10_200_000_000, NeedInodes: 103, FreeBytes: -1, FreeInodes: -1}
 	for _, tc := range []struct {
 		name   string
 		limits planner.Limits
@@ -32,21 +32,21 @@ func TestNewForecast(t *testing.T) {
 		{"bytes bind", planner.Limits{Rate: 10, ByteRate: 10_000_000}, space(math.MaxUint64, math.MaxUint64, nil), func(f *planner.Forecast) { f.AtLeast, f.Bound = 1000, "--limit-rate" }},
 		{"bytes do not bind", planner.Limits{Rate: 0.01, ByteRate: 10_000_000}, space(math.MaxUint64, math.MaxUint64, nil), func(f *planner.Forecast) { f.AtLeast, f.Bound = 10_000, "--rate" }},
 		{"bytes alone", planner.Limits{ByteRate: 10_000_000}, space(math.MaxUint64, math.MaxUint64, nil), func(f *planner.Forecast) { f.AtLeast, f.Bound = 1000, "--limit-rate" }},
-		{"fits", planner.Limits{}, space(10_200_000_000, 100, nil), func(f *planner.Forecast) { f.FreeBytes, f.FreeInodes = 10_200_000_000, 100 }},
-		{"no space", planner.Limits{}, space(10_199_999_999, 100, nil), func(f *planner.Forecast) { f.FreeBytes, f.FreeInodes, f.TooLarge = 10_199_999_999, 100, true }},
-		{"no inodes", planner.Limits{}, space(math.MaxUint64, 99, nil), func(f *planner.Forecast) { f.FreeInodes, f.TooLarge = 99, true }},
+		{"fits", planner.Limits{}, space(10_200_000_000, 103, nil), func(f *planner.Forecast) { f.FreeBytes, f.FreeInodes = 10_200_000_000, 103 }},
+		{"no space", planner.Limits{}, space(10_199_999_999, 103, nil), func(f *planner.Forecast) { f.FreeBytes, f.FreeInodes, f.TooLarge = 10_199_999_999, 103, true }},
+		{"no inodes", planner.Limits{}, space(math.MaxUint64, 102, nil), func(f *planner.Forecast) { f.FreeInodes, f.TooLarge = 102, true }},
 		{"unknown", planner.Limits{}, space(0, 0, errors.New("no such file system")), func(*planner.Forecast) {}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			want := base
 			tc.change(&want)
-			if d := cmp.Diff(want, planner.NewForecast(counts, tc.limits, tc.free)); d != "" {
+			if d := cmp.Diff(want, planner.NewForecast(counts, 3, tc.limits, tc.free)); d != "" {
 				t.Errorf("NewForecast (-want +got):\n%s", d)
 			}
 		})
 	}
-	if f := planner.NewForecast(queue.Counts{}, planner.Limits{Rate: 1}, space(0, 0, nil)); f.TooLarge || f.AtLeast != 0 {
+	if f := planner.NewForecast(queue.Counts{}, 0, planner.Limits{Rate: 1}, space(0, 0, nil)); f.TooLarge || f.AtLeast != 0 {
 		t.Errorf("NewForecast of nothing = %+v", f)
 	}
 }

@@ -76,6 +76,35 @@ func (q *Queue) Claim(ctx context.Context, runID int64, n int, order Order) ([]J
 	return jobs, nil
 }
 
+const (
+	// What a file waits for does not matter to bytes that are here already. A failed file without a path has nowhere to go.
+	freeFile = `
+UPDATE file SET state='pending', reason=NULL, due_at=NULL
+WHERE id=? AND (state IN ('waiting','parked') OR state='failed' AND dir_id IS NOT NULL)`
+	claimFile = `UPDATE file SET state='running', run_id=?, attempt=attempt+1 WHERE id=? AND state='pending'`
+)
+
+// ClaimFile hands one file to the run, whose bytes are on disk already: it may be pending, waiting, parked, or failed with a
+// path. ok is false, with nothing changed, if it is in any other state.
+func (q *Queue) ClaimFile(ctx context.Context, runID, fileID int64) (j Job, ok bool, err error) {
+	err = q.write(ctx, func(t *tx) error {
+		if _, _, err := t.exec(ctx, freeFile, fileID); err != nil {
+			return err
+		}
+		n, _, err := t.exec(ctx, claimFile, runID, fileID)
+		if err != nil || n == 0 {
+			return err
+		}
+		ok = true
+		j, err = t.job(ctx, fileID)
+		return err
+	})
+	if err != nil {
+		return Job{}, false, fmt.Errorf("claiming file %d for run %d: %w", fileID, runID, err)
+	}
+	return j, ok, nil
+}
+
 // share is how many rows to take by which statement.
 type share struct {
 	sql string

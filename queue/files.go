@@ -20,7 +20,7 @@ SELECT f.id, s.path || f.name, CASE d.path WHEN '' THEN f.name ELSE d.path || '/
   f.size_bytes, f.exact, f.checksum, f.sha256, f.md5, f.proof, f.flagged, h.cards, f.header_date,
   k.program, k.instrument, k.level, k.product_type, k.rights, f.release_at, f.ingested_at, k.cal_ver, k.crds_ctx, k.sdp_ver,
   k.stale, f.source, f.etag, f.last_modified, NULL, f.attempt, f.due_at, f.finished_at, o.path, f.query_id,
-  coalesce(f.run_id, f.done_run_id), f.name
+  coalesce(f.run_id, f.done_run_id), f.name, f.want_sha256
 FROM file f JOIN dir s ON s.id = f.stem_id JOIN kind k ON k.id = f.kind_id LEFT JOIN dir d ON d.id = f.dir_id
 LEFT JOIN dir o ON o.id = f.obs_dir_id LEFT JOIN header h ON h.id = f.header_id
 `
@@ -39,6 +39,7 @@ func (s *scanner) file(r row) (File, error) {
 		},
 		Source: r.str(26), Validator: Validator{ETag: r.etag(27), LastModified: r.httpDate(28)},
 		Attempt: r.int(30), DueAt: r.time(31), FinishedAt: r.time(32), ObsID: r.str(33), QueryID: r.int(34), RunID: r.int(35),
+		Want: r.blob(37),
 	}
 	var err error
 	f.Header, err = s.header(r.str(13), r.stamp(14))

@@ -191,3 +191,36 @@ func TestOrders(t *testing.T) {
 		t.Error("an unknown order was taken")
 	}
 }
+
+// TestClaimFile: a file that waits for anything may be claimed by itself; one that is held, done or planned may not.
+func TestClaimFile(t *testing.T) {
+	t.Parallel()
+	q := openAt(t, t.TempDir(), nil)
+	plan(t, q, 6)
+	run := startRun(t, q)
+	jobs := claim(t, q, run, 5)
+	ctx := t.Context()
+	o := queue.Outcome{Reason: queue.ReasonDenied, Detail: "no"}
+	later := queue.Outcome{Reason: queue.ReasonTransient, DueAt: time.Now().Add(time.Hour)}
+	for _, err := range []error{q.Fail(ctx, jobs[0], o), q.Wait(ctx, jobs[1], later), q.Park(ctx, jobs[2], o), fetch(ctx, q, jobs[3])} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := q.Folders(ctx); err != nil || n == 0 {
+		t.Errorf("Folders = %d, %v, want those of the unfinished files", n, err)
+	}
+	for i, want := range []bool{true, true, true, false, false, true} {
+		id := int64(6)
+		if i < len(jobs) {
+			id = jobs[i].ID
+		}
+		j, ok, err := q.ClaimFile(ctx, run, id)
+		if err != nil || ok != want || ok && (j.ID != id || j.RunID != run || j.Attempt == 0) {
+			t.Errorf("ClaimFile(%d) = %+v, %v, %v, want %v", id, j, ok, err, want)
+		}
+	}
+	if _, ok, err := q.ClaimFile(ctx, run, 999); ok || err != nil {
+		t.Errorf("ClaimFile of no row = %v, %v", ok, err)
+	}
+}

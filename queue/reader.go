@@ -277,3 +277,18 @@ func writeLines(ctx context.Context, w io.Writer, r *Reader) error {
 	}
 	return bw.Flush()
 }
+
+// Folders returns how many folders the files that are still to be fetched go to. It reads every row: about a tenth of a second
+// at a million files.
+func (r *Reader) Folders(ctx context.Context) (n int64, err error) {
+	const folders = `
+SELECT count(DISTINCT dir_id) FROM file WHERE state='pending' OR state='running' OR state='placing' OR state='waiting'`
+	err = r.run(ctx, func(c *conn) error {
+		n, _, err = c.one(ctx, folders)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("counting folders: %w", err)
+	}
+	return n, nil
+}

@@ -15,7 +15,7 @@ const (
 	// Pending rows may be claimed. Entered by Offer, Release, Retry, Unpark, Requeue, Open (from
 	// running) and falling due; left by Claim.
 	Pending State = "pending"
-	// Running rows belong to one attempt of one run. Entered by Claim; left by Place, Fail, Wait, Park, Release and by Open.
+	// Running rows belong to one attempt of one run. Entered by Claim and ClaimFile; left by Place, Fail, Wait, Park, Release and by Open.
 	Running State = "running"
 	// Placing rows have a proven part whose rename may or may not have happened. Entered by Place; left by Finish, by
 	// Fail, Wait, Park and Release when the rename did not happen, and by SettlePlaced.
@@ -144,6 +144,7 @@ type File struct {
 	Exact       bool
 	Checksum    []byte // the archive's
 	SHA256, MD5 []byte
+	Want        []byte // SHA-256 of a trusted manifest; nil if none
 	Proof       Proof
 	Flagged     string            // a complaint that did not outvote the proof; "" if none
 	Header      map[string]string // FITS keywords captured while the bytes streamed by: CAL_VER, CRDS_CTX, …; nil before done

@@ -12,11 +12,15 @@ import (
 
 // forecastOf says what the campaign has to fetch, whether that fits, and how long it takes at least.
 func forecastOf(ctx context.Context, c *campaign.Campaign, p planOptions) (planner.Forecast, error) {
-	dir := p.target
-	if dir == "" {
-		dir = c.Dir
+	return c.Forecast(ctx, p.limits, p.directory(c))
+}
+
+// directory is where the files of a plan go: of a dry run not the throw-away campaign.
+func (p planOptions) directory(c *campaign.Campaign) string {
+	if p.target != "" {
+		return p.target
 	}
-	return c.Forecast(ctx, p.limits, dir)
+	return c.Dir
 }
 
 // referenceRate is a bandwidth that people can compare theirs with.
@@ -34,10 +38,18 @@ func writeForecast(w io.Writer, f planner.Forecast) error {
 		}
 		return show(n) + " free"
 	}
+	if f.OnDisk.Files > 0 {
+		fmt.Fprintf(&b, "on disk   %s, %s of these are here under the right name and with the right length; what proves right is not fetched\n",
+			files(f.OnDisk.Files), size(f.OnDisk.Bytes))
+	}
 	fmt.Fprintf(&b, "space     %s needed with a margin, %s; %s inodes needed, %s\n", size(f.NeedBytes), free(f.FreeBytes, size),
 		number(f.NeedInodes), free(f.FreeInodes, number))
 	if f.TooLarge {
-		b.WriteString("TOO LARGE  it does not fit; a run refuses to start (--ignore-space)\n")
+		unless := ""
+		if f.OnDisk.Files > 0 {
+			unless = " unless enough of what is on disk proves right"
+		}
+		fmt.Fprintf(&b, "TOO LARGE  it does not fit; a run refuses to fetch%s (--ignore-space)\n", unless)
 	}
 	if f.Bound != "" {
 		fmt.Fprintf(&b, "time      at least %s by %s", duration(f.AtLeast), f.Bound)

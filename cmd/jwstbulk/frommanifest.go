@@ -68,9 +68,6 @@ func runFromManifest(ctx context.Context, o output, r runOptions, m fromManifest
 	if err := planManifest(ctx, o, c, r, m, valid); err != nil {
 		return err
 	}
-	if err := checkSpace(ctx, c, r.ignoreSpace); err != nil {
-		return err
-	}
 	codes, err := fetchAndRecord(ctx, o, c, r)
 	if err != nil {
 		return err

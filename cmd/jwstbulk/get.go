@@ -24,7 +24,7 @@ func getCommand() *cli.Command {
 		Description: "Downloads everything that matches into the campaign directory, and writes manifest.jsonl and SHA256SUMS.\n" +
 			"It can be stopped at any time, in any way; the same command goes on where it was. A second query adds to the campaign.\n" +
 			"With --manifest it downloads what somebody else's manifest records, without a query.",
-		Flags:        slices.Concat(queryFlags(), fromManifestFlags(), fetchFlags(), stopFlags(), commonFlags(), archiveFlags()),
+		Flags:        slices.Concat(queryFlags(), fromManifestFlags(), adoptFlags(), fetchFlags(), stopFlags(), commonFlags(), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			o := readOutput(c)
@@ -46,6 +46,7 @@ func getCommand() *cli.Command {
 				return err
 			}
 			r.plan.limits = planner.Limits{Rate: max(r.fetch.Rate, 0), ByteRate: r.fetch.ByteRate}
+			r.plan.adopt = r.before.Adopt
 			r.get, r.publicOnly = true, r.plan.query.Rights == "public"
 			return runRun(c.Context, o, r)
 		},
@@ -57,7 +58,7 @@ func runCommand() *cli.Command {
 		Name:         "run",
 		Usage:        "fetch what is in the queue",
 		Description:  "Goes on with everything that was planned, and writes manifest.jsonl and SHA256SUMS.",
-		Flags:        slices.Concat(fetchFlags(), batchFlags(), stopFlags(), commonFlags(), archiveFlags()),
+		Flags:        slices.Concat(adoptFlags(), fetchFlags(), batchFlags(), stopFlags(), commonFlags(), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			o := readOutput(c)
@@ -82,7 +83,7 @@ type runOptions struct {
 	get            bool
 	plan           planOptions
 	fetch          fetcher.Config
-	ignoreSpace    bool
+	before         campaign.Before // the first file is fetched
 	errorOnNothing bool
 	publicOnly     bool
 	strict         bool      // mixed versions of the pipeline or its reference files are an error
@@ -91,11 +92,14 @@ type runOptions struct {
 }
 
 func readRun(c *cli.Context, o output, create bool) (runOptions, error) {
-	r := runOptions{ignoreSpace: c.Bool("ignore-space"), errorOnNothing: c.Bool("error-on-nothing"),
+	r := runOptions{before: campaign.Before{Space: !c.Bool("ignore-space")}, errorOnNothing: c.Bool("error-on-nothing"),
 		publicOnly: c.String("rights") == "public", strict: c.Bool("strict"), command: c.Command.Name}
 	err := noArgs(c)
 	if err == nil {
 		r.fetch, err = readFetch(c)
+	}
+	if err == nil && (c.Command.Name == "get" || c.Command.Name == "run") {
+		r.before.Adopt, err = readAdopt(c)
 	}
 	if err == nil {
 		err = readStops(c, &r.fetch, time.Now())
@@ -131,22 +135,11 @@ func runRun(ctx context.Context, o output, r runOptions) (err error) {
 	} else if _, err := checkToken(ctx, o, c, !r.plan.campaign.Archive.Token.IsZero()); err != nil {
 		return err
 	}
-	if err := checkSpace(ctx, c, r.ignoreSpace); err != nil {
-		return err
-	}
 	codes, err = fetchAndRecord(ctx, o, c, r)
 	if err != nil {
 		return err
 	}
 	return reported(codes)
-}
-
-// checkSpace refuses to start what cannot fit, unless told to ignore that.
-func checkSpace(ctx context.Context, c *campaign.Campaign, ignore bool) error {
-	if ignore {
-		return nil
-	}
-	return c.CheckSpace(ctx)
 }
 
 // fetchAndRecord makes one run: whatever ends it, the manifest is written and the end is told.
@@ -163,7 +156,7 @@ func fetchAndRecord(ctx context.Context, o output, c *campaign.Campaign, r runOp
 	r.fetch.RunID, r.fetch.Reporter, r.fetch.Logger = runID, show, r.plan.campaign.Logger
 	fetching, stop := r.until(ctx)
 	defer stop()
-	result, runErr := c.Fetch(fetching, r.fetch)
+	result, runErr := c.FetchAfter(fetching, r.fetch, r.before)
 	runErr = unlessDrained(ctx, fetching, runErr)
 	show.close()
 
@@ -189,23 +182,24 @@ func fetchAndRecord(ctx context.Context, o output, c *campaign.Campaign, r runOp
 
 // runReport is what a run says at its end, for people and, with --json, for programs.
 type runReport struct {
-	Version  int            `json:"version"` // 1
-	Run      int64          `json:"run"`
-	Exit     int            `json:"exit"`
-	Codes    []int          `json:"exit_codes"` // all that apply
-	Files    int64          `json:"files"`      // fetched in this run
-	Bytes    int64          `json:"bytes"`      // received in this run
-	Requests int64          `json:"requests"`
-	Seconds  float64        `json:"seconds"`
-	Drained  bool           `json:"drained"`
-	Limit    string         `json:"limit,omitempty"` // transfer or time: the limit that ended the run
-	Total    queue.Count    `json:"total"`
-	Done     queue.Count    `json:"done"`
-	Counts   queue.Counts   `json:"counts"`
-	Manifest string         `json:"manifest"`
-	Root     string         `json:"root"`
-	Mixed    []manifest.Mix `json:"mixed,omitempty"` // programmes and instruments that mix versions
-	Error    string         `json:"error,omitempty"`
+	Version  int              `json:"version"` // 1
+	Run      int64            `json:"run"`
+	Exit     int              `json:"exit"`
+	Codes    []int            `json:"exit_codes"` // all that apply
+	Files    int64            `json:"files"`      // fetched in this run
+	Bytes    int64            `json:"bytes"`      // received in this run
+	Requests int64            `json:"requests"`
+	Adopted  fetcher.Adoption `json:"adopted"` // what was on disk already
+	Seconds  float64          `json:"seconds"`
+	Drained  bool             `json:"drained"`
+	Limit    string           `json:"limit,omitempty"` // transfer or time: the limit that ended the run
+	Total    queue.Count      `json:"total"`
+	Done     queue.Count      `json:"done"`
+	Counts   queue.Counts     `json:"counts"`
+	Manifest string           `json:"manifest"`
+	Root     string           `json:"root"`
+	Mixed    []manifest.Mix   `json:"mixed,omitempty"` // programmes and instruments that mix versions
+	Error    string           `json:"error,omitempty"`
 	dir      string
 }
 
@@ -223,7 +217,7 @@ func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.
 	if incomplete > 0 {
 		codes = append(codes, exitUnavailable)
 	}
-	if r.errorOnNothing && res.Requests == 0 && len(codes) == 0 {
+	if r.errorOnNothing && res.Requests == 0 && res.Adopted.Files == 0 && len(codes) == 0 {
 		codes = append(codes, exitNothing)
 	}
 	frozen, err := c.Frozen(ctx)
@@ -243,7 +237,7 @@ func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.
 		codes = append(codes, exitDrift)
 	}
 	slices.Sort(codes)
-	rep := runReport{Version: 1, Run: id, Codes: slices.Compact(codes), Files: res.Files, Bytes: res.Bytes, Requests: res.Requests,
+	rep := runReport{Version: 1, Run: id, Codes: slices.Compact(codes), Files: res.Files, Bytes: res.Bytes, Requests: res.Requests, Adopted: res.Adopted,
 		Seconds: res.Elapsed.Seconds(), Drained: res.Drained, Limit: string(res.Limit), Total: counts.Total(), Done: counts.State[queue.Done], Counts: counts,
 		Manifest: manifest.Name, Root: h.Root, Mixed: mixed, dir: c.Dir}
 	rep.Exit = worst(rep.Codes)
@@ -281,6 +275,7 @@ func (r runReport) write(o output) error {
 		return w.flush()
 	}
 	var b strings.Builder
+	writeAdopted(&b, r.Adopted)
 	if r.Requests > 0 {
 		fmt.Fprintf(&b, "fetched   %s, %s in %s (%s/s)\n", files(r.Files), size(r.Bytes), duration(r.Seconds), size(int64(float64(r.Bytes)/max(r.Seconds, 0.001))))
 	}

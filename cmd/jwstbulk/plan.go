@@ -22,6 +22,7 @@ func planCommand() *cli.Command {
 			"Nothing is downloaded. A plan that was interrupted goes on where it was when it is given again.",
 		Flags: slices.Concat(queryFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, EnvVars: env("dry-run"), Usage: "show what would be planned, change nothing"},
+			adoptDirFlag(),
 		}, commonFlags(), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -46,6 +47,7 @@ type planOptions struct {
 	layout   string         // as --layout takes it
 	target   string         // the directory whose space counts; "" means the campaign's
 	limits   planner.Limits // of the run that would follow
+	adopt    campaign.Adopt // what is on disk already
 }
 
 func readPlan(c *cli.Context, o output) (planOptions, error) {
@@ -56,6 +58,9 @@ func readPlan(c *cli.Context, o output) (planOptions, error) {
 	}
 	if err == nil {
 		p.layout, err = readLayout(c)
+	}
+	if err == nil {
+		p.adopt, err = readAdopt(c)
 	}
 	if err == nil {
 		p.campaign, err = readCampaign(c, o, true)
@@ -130,6 +135,11 @@ func printPlan(ctx context.Context, o output, c *campaign.Campaign, s planner.Su
 	if err != nil {
 		return err
 	}
+	disk, err := onDisk(ctx, o, c.Queue.Reader, p.directory(c), p.adopt)
+	if err != nil {
+		return err
+	}
+	forecast.OnDisk = planner.OnDisk{Files: disk.Files, Bytes: disk.Bytes}
 	if !o.json {
 		if err := writeSummary(o.stdout, s); err != nil {
 			return err

@@ -177,7 +177,7 @@ func fetchTask(ctx context.Context, o output, c *campaign.Campaign, r runOptions
 	show := newFetchProgress(o, before, r.fetch.Jobs)
 	r.fetch.RunID, r.fetch.Reporter, r.fetch.Logger = runID, show, r.plan.campaign.Logger
 	r.fetch.Pauses = cluster.NewPauses(c.Root)
-	result, runErr := c.Fetch(fetching, r.fetch)
+	result, runErr := c.FetchAfter(fetching, r.fetch, campaign.Before{Adopt: r.before.Adopt})
 	runErr = unlessDrained(ctx, fetching, runErr)
 	show.close()
 	counts, err := c.Queue.Counts(keep)

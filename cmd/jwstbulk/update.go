@@ -109,9 +109,6 @@ func runUpdate(ctx context.Context, o output, r runOptions, u updateOptions) (er
 	if nothing {
 		return nothingNew(ctx, o, c, r, u)
 	}
-	if err := checkSpace(ctx, c, r.ignoreSpace); err != nil {
-		return err
-	}
 	codes, err := fetchAndRecord(ctx, o, c, r)
 	if err != nil {
 		return err

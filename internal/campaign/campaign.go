@@ -39,6 +39,8 @@ type Campaign struct {
 	Client    *mast.Client
 	NetworkFS bool // the directory is on a network file system
 	Rebuilt   bool // the queue was damaged and has been made anew from the journal: plans must be made again
+
+	warn func(string)
 }
 
 // Open opens a campaign for writing. A damaged queue is moved aside and rebuilt from the journal, which is said through
@@ -50,7 +52,7 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 	if cfg.StateDir == "" {
 		cfg.StateDir = cfg.Dir
 	}
-	c := &Campaign{Dir: cfg.Dir, StateDir: cfg.StateDir}
+	c := &Campaign{Dir: cfg.Dir, StateDir: cfg.StateDir, warn: cfg.Warn}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())

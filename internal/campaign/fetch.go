@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -12,12 +13,34 @@ import (
 // statusEvery is how often status.json is rewritten.
 const statusEvery = 10 * time.Second
 
-// Fetch works the queue until it is done, and keeps status.json fresh meanwhile. cfg's Queue, Root, Source, Archive and
-// NetworkFS are filled in; RunID must be set. Errors are fetcher.Run's
-// and ErrUnfinishedFreeze.
+// Fetch is FetchAfter with nothing before it.
 func (c *Campaign) Fetch(ctx context.Context, cfg fetcher.Config) (fetcher.Result, error) {
+	return c.FetchAfter(ctx, cfg, Before{})
+}
+
+// Before is what is done before the first file is fetched. The zero Before is nothing.
+type Before struct {
+	Adopt Adopt // take over what is on disk
+	Space bool  // refuse to fetch what does not fit, with a *planner.SpaceError
+}
+
+// FetchAfter works the queue until it is done, and keeps status.json fresh meanwhile. cfg's Queue, Root, Source, Archive,
+// NetworkFS, Candidates and Ready are filled in; RunID must be set. Errors are fetcher.Run's, ErrUnfinishedFreeze, and
+// those of b.
+func (c *Campaign) FetchAfter(ctx context.Context, cfg fetcher.Config, b Before) (_ fetcher.Result, err error) {
 	if err := c.checkFreeze(ctx); err != nil {
 		return fetcher.Result{}, err
+	}
+	if b.Adopt.Here || len(b.Adopt.Dirs) > 0 {
+		s, err := newSearch(c.Queue.Reader, c.Root, b.Adopt, c.warn)
+		if err != nil {
+			return fetcher.Result{}, err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		cfg.Candidates, cfg.AdoptBy = s.candidates(ctx), b.Adopt.By
+	}
+	if b.Space {
+		cfg.Ready = c.CheckSpace
 	}
 	mast := fetcher.MAST{Client: c.Client}
 	cfg.Queue, cfg.Root, cfg.Source, cfg.Archive, cfg.NetworkFS = c.Queue, c.Root, mast, mast, c.NetworkFS

@@ -17,7 +17,11 @@ func (c *Campaign) CheckSpace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return planner.CheckSpace(counts, 0, func() (bytes, inodes uint64, err error) { return durable.FreeSpace(c.Dir) })
+	folders, err := c.Queue.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	return planner.CheckSpace(counts, folders, func() (bytes, inodes uint64, err error) { return durable.FreeSpace(c.Dir) })
 }
 
 // Forecast says what the campaign has still to fetch, whether that fits into dir, which need not exist yet, and how long the
@@ -27,7 +31,11 @@ func (c *Campaign) Forecast(ctx context.Context, l planner.Limits, dir string) (
 	if err != nil {
 		return planner.Forecast{}, err
 	}
-	return planner.NewForecast(counts, l, func() (bytes, inodes uint64, err error) {
+	folders, err := c.Queue.Folders(ctx)
+	if err != nil {
+		return planner.Forecast{}, err
+	}
+	return planner.NewForecast(counts, folders, l, func() (bytes, inodes uint64, err error) {
 		for {
 			bytes, inodes, err = durable.FreeSpace(dir)
 			parent := filepath.Dir(dir)
