@@ -416,3 +416,33 @@ func TestStorm(t *testing.T) {
 		t.Errorf("%d requests in all, want few in the outage", n)
 	}
 }
+
+// TestLostFile: a done file that is gone is fetched again; if the archive has another version of it by then, that is said.
+func TestLostFile(t *testing.T) {
+	t.Parallel()
+	for _, reprocessed := range []bool{false, true} {
+		w := newWorld(t, masttest.Config{}, exposure(1, "cal", 28800))
+		w.plan()
+		if _, err := w.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		row := w.wantWhole()[exposure(1, "cal", 0).Name]
+		w.must(os.Remove(filepath.Join(w.dir, row.Path)))
+		if reprocessed && len(w.server.Reprocess("*")) != 1 {
+			t.Fatal("nothing was reprocessed")
+		}
+		res, err := w.run(t.Context())
+		w.must(err)
+		w.wantWhole()
+		q := w.open()
+		events, err := q.Events(t.Context(), row.ID)
+		w.must(err)
+		w.close(q)
+		told := slices.ContainsFunc(events, func(e queue.Event) bool {
+			return e.Kind == "version" && strings.Contains(e.Detail, fmt.Sprintf("%x", row.SHA256))
+		})
+		if told != reprocessed || (res.Changed == 1) != reprocessed || strings.Contains(w.notes.text(), "another version") != reprocessed {
+			t.Errorf("reprocessed %v: told %v, %d changed, notes %q", reprocessed, told, res.Changed, w.notes.text())
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 type Result struct {
 	Files    int64         `json:"files"`    // fetched and brought to their final names in this run
 	Adopted  Adoption      `json:"adopted"`  // what was on disk already
+	Changed  int64         `json:"changed"`  // of both: lost files that came back in another version than was recorded
 	Bytes    int64         `json:"bytes"`    // received, including what was thrown away
 	Requests int64         `json:"requests"` // for files
 	Elapsed  time.Duration `json:"-"`

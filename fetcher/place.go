@@ -104,6 +104,9 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 		learned = a.trust.double()
 		a.endTrial()
 	}
+	if err := a.tellVersion(ctx, b.sha256); err != nil {
+		return err
+	}
 	recCtx, cancel := recording(ctx)
 	defer cancel()
 	err := a.cfg.Queue.Place(recCtx, *a.job, queue.Placement{

@@ -3,6 +3,7 @@ package fetcher
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -145,17 +146,55 @@ func (f *Fetcher) whyAgain(file *queue.File) (string, error) {
 	fi, err := f.root.Lstat(file.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return "its file is gone", nil
+		return lost("its file is gone", file), nil
 	case err != nil && (isGate(err) || isStop(err) || errors.Is(err, syscall.ESTALE)):
 		return "", &StorageError{Err: fmt.Errorf("looking for finished files: %w", err)}
 	case err != nil:
-		return "its path cannot be looked at: " + err.Error(), nil
+		return lost("its path cannot be looked at: "+err.Error(), file), nil
 	case !fi.Mode().IsRegular() || fi.Size() != file.Size:
-		return "its file has another length", nil
+		return lost("its file has another length", file), nil
 	case f.trust.now() == queue.TrustProven:
 		return disproven(file), nil // found out by a run that was killed before it could take them back
 	}
 	return "", nil
+}
+
+// lostMark is what the event of a lost file says before its digest, for lostSum to find.
+const lostMark = "; it had SHA-256 "
+
+// lost says why a done file is fetched again that nobody wanted to replace.
+func lost(why string, file *queue.File) string {
+	return why + lostMark + hex.EncodeToString(file.SHA256)
+}
+
+// lostSum returns the SHA-256, in hex, of a done file that was lost and is fetched again; "" for all others.
+func (a *attempt) lostSum(ctx context.Context) (sum string, err error) {
+	if a.job.Attempt < 2 {
+		return "", nil // it was never done
+	}
+	events, err := a.cfg.Queue.Events(ctx, a.job.ID)
+	if err != nil {
+		return "", asQueueError(err)
+	}
+	for _, e := range events {
+		if e.Kind == "requeued" { // the last one counts: an update wants another version
+			_, sum, _ = strings.Cut(e.Detail, lostMark)
+		}
+	}
+	return sum, nil
+}
+
+// tellVersion says, and keeps in its history, that a lost file comes back with other bytes than were recorded.
+func (a *attempt) tellVersion(ctx context.Context, sha256 []byte) error {
+	recCtx, cancel := recording(ctx)
+	defer cancel()
+	old, err := a.lostSum(recCtx)
+	if now := hex.EncodeToString(sha256); err != nil || old == "" || old == now {
+		return err
+	}
+	a.count(func(r *Result) { r.Changed++ })
+	a.cfg.Reporter.Note(fmt.Sprintf("WARNING: %s comes back in another version than was recorded: the archive has reprocessed it since", a.job.Path))
+	return a.event(ctx, "version", fmt.Sprintf("lost was SHA-256 %s; the archive has %x now", old, sha256))
 }
 
 // audit looks whether the done files are still there, by name and length: what a user deleted is fetched again. Whether

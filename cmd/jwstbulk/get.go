@@ -190,6 +190,7 @@ type runReport struct {
 	Bytes    int64            `json:"bytes"`      // received in this run
 	Requests int64            `json:"requests"`
 	Adopted  fetcher.Adoption `json:"adopted"` // what was on disk already
+	Changed  int64            `json:"changed"` // lost files that came back in another version than was recorded
 	Seconds  float64          `json:"seconds"`
 	Drained  bool             `json:"drained"`
 	Limit    string           `json:"limit,omitempty"` // transfer or time: the limit that ended the run
@@ -237,7 +238,7 @@ func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.
 		codes = append(codes, exitDrift)
 	}
 	slices.Sort(codes)
-	rep := runReport{Version: 1, Run: id, Codes: slices.Compact(codes), Files: res.Files, Bytes: res.Bytes, Requests: res.Requests, Adopted: res.Adopted,
+	rep := runReport{Version: 1, Run: id, Codes: slices.Compact(codes), Files: res.Files, Bytes: res.Bytes, Requests: res.Requests, Adopted: res.Adopted, Changed: res.Changed,
 		Seconds: res.Elapsed.Seconds(), Drained: res.Drained, Limit: string(res.Limit), Total: counts.Total(), Done: counts.State[queue.Done], Counts: counts,
 		Manifest: manifest.Name, Root: h.Root, Mixed: mixed, dir: c.Dir}
 	rep.Exit = worst(rep.Codes)
@@ -278,6 +279,9 @@ func (r runReport) write(o output) error {
 	writeAdopted(&b, r.Adopted)
 	if r.Requests > 0 {
 		fmt.Fprintf(&b, "fetched   %s, %s in %s (%s/s)\n", files(r.Files), size(r.Bytes), duration(r.Seconds), size(int64(float64(r.Bytes)/max(r.Seconds, 0.001))))
+	}
+	if r.Changed > 0 {
+		fmt.Fprintf(&b, "CHANGED   %s that were lost came back in another version than was recorded; `jwstbulk why FILE` shows both\n", files(r.Changed))
 	}
 	fmt.Fprintf(&b, "complete  %s of %s files, %s\n", number(r.Done.Files), number(r.Total.Files), size(r.Done.Bytes))
 	writeLeft(&b, r.Counts)
