@@ -175,6 +175,12 @@ func (c *conn) query(ctx context.Context, sql string, args []any, scan func(row)
 	}
 }
 
+// many runs a statement with many arguments that returns no rows. The driver hands them to SQLite all at once when asked
+// for rows, and one by one otherwise.
+func (c *conn) many(ctx context.Context, sql string, args []any) error {
+	return c.query(ctx, sql, args, func(row) error { return nil })
+}
+
 // one returns the first row's first column as an integer; ok is false without a row or with NULL.
 func (c *conn) one(ctx context.Context, sql string, args ...any) (n int64, ok bool, err error) {
 	err = c.query(ctx, sql, args, func(r row) error {

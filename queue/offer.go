@@ -58,11 +58,21 @@ type offer struct {
 	rep   OfferReport
 	until map[parkKey]*ParkedUntil
 	scan  scanner
+	batch []any // arguments of offerFiles, for files that are not written yet
 }
 
 type parkKey struct {
 	day    time.Time
 	reason Reason
+}
+
+// placing is a file with what becomes of it.
+type placing struct {
+	File
+	folder   string
+	hash     int64 // of its path
+	pathless bool  // it gets no path
+	Decision
 }
 
 // A scan along the primary key: planned rows lie together, and an index of them would cost more at planning.
@@ -74,19 +84,17 @@ func (o *offer) all(queryID int64) error {
 		if err := o.ctx.Err(); err != nil {
 			return err
 		}
-		var page []File
+		var page []placing
 		err := o.query(o.ctx, listPlanned, []any{last, queryID, pageSize}, func(r row) error {
 			f, err := o.scan.file(r)
-			page = append(page, f)
+			page = append(page, placing{File: f})
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		for _, f := range page {
-			if err := o.one(f); err != nil {
-				return fmt.Errorf("offering %q: %w", f.URI, err)
-			}
+		if err := o.page(page); err != nil {
+			return err
 		}
 		if len(page) < pageSize {
 			return nil
@@ -95,41 +103,144 @@ func (o *offer) all(queryID int64) error {
 	}
 }
 
-const offerFile = `
-UPDATE file SET state=?, reason=?, detail=?, due_at=?, dir_id=?, path_hash=? WHERE id=? AND state='planned'`
+// page decides on files and writes what was decided: many with one statement, those alone whose path may be taken.
+func (o *offer) page(page []placing) error {
+	for i := range page {
+		o.place(&page[i])
+	}
+	taken, err := o.taken(page)
+	if err != nil {
+		return fmt.Errorf("looking for paths that are taken: %w", err)
+	}
+	for i := range page {
+		p := &page[i]
+		alone := p.pathless || taken[p.hash]
+		if alone {
+			err = errors.Join(o.flush(), o.settle(p)) // the holder may be in the batch
+		} else {
+			taken[p.hash] = true
+			err = o.add(p)
+		}
+		if err != nil {
+			return fmt.Errorf("offering %q: %w", p.URI, err)
+		}
+	}
+	return o.flush()
+}
 
-func (o *offer) one(f File) error {
-	folder := strings.Trim(o.cfg.Layout(f), "/")
-	_, name := splitURI(f.URI)
-	f.Path = path.Join(folder, name)
-	d := o.decide(f, folder, name)
-	var dirID, hash any
-	if validPath(f.Path) && d.Reason != ReasonRefusedName {
-		h := hash64(strings.ToLower(f.Path))
-		hash = h
-		holder, found, err := o.holder(f, h)
+// place chooses the path and asks what becomes of the file.
+func (o *offer) place(p *placing) {
+	p.folder = strings.Trim(o.cfg.Layout(p.File), "/")
+	_, name := splitURI(p.URI)
+	p.Path = path.Join(p.folder, name)
+	p.Decision = o.decide(p.File, p.folder, name)
+	if p.pathless = !validPath(p.Path) || p.Decision.Reason == ReasonRefusedName; !p.pathless {
+		p.hash = hash64(strings.ToLower(p.Path))
+	}
+}
+
+// settle writes one file, unless another holds its path: then the caller decides again.
+func (o *offer) settle(p *placing) error {
+	if !p.pathless {
+		holder, found, err := o.holder(p.File, p.hash)
 		if err != nil {
 			return err
 		}
 		if found {
-			if over := o.cfg.Collide(f, holder); over.State != "" && over.State != Pending {
-				d, hash = over, nil
+			if over := o.cfg.Collide(p.File, holder); over.State != "" && over.State != Pending {
+				p.Decision, p.pathless = over, true
 			}
 		}
 	}
-	if hash != nil {
-		id, err := o.dir(o.ctx, folder)
-		if err != nil {
-			return err
-		}
-		dirID = id
-	}
-	if err := d.validate(); err != nil {
+	args, err := o.args(p)
+	if err != nil {
 		return err
 	}
-	_, _, err := o.exec(o.ctx, offerFile, string(d.State), orNull(string(d.Reason)), orNull(sanitise(d.Detail)), millis(d.DueAt), dirID, hash, f.ID)
-	o.count(f, d)
+	_, _, err = o.exec(o.ctx, offerFile, args...)
 	return err
+}
+
+// add writes one file, or remembers it for the next statement of many.
+func (o *offer) add(p *placing) error {
+	args, err := o.args(p)
+	if err != nil {
+		return err
+	}
+	if o.batch = append(o.batch, args...); len(o.batch) < offerBatch*len(args) {
+		return nil
+	}
+	err = o.many(o.ctx, offerFiles(), o.batch)
+	o.batch = o.batch[:0]
+	return err
+}
+
+// flush writes what is remembered.
+func (o *offer) flush() error {
+	for rest := o.batch; len(rest) > 0; rest = rest[offerArgs:] {
+		if _, _, err := o.exec(o.ctx, offerFile, rest[:offerArgs]...); err != nil {
+			return err
+		}
+	}
+	o.batch = o.batch[:0]
+	return nil
+}
+
+// args checks and counts a decision, and gives the arguments of offerFile.
+func (o *offer) args(p *placing) ([]any, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	var dirID, hash any
+	if !p.pathless {
+		id, err := o.dir(o.ctx, p.folder)
+		if err != nil {
+			return nil, err
+		}
+		dirID, hash = id, p.hash
+	}
+	o.count(p.File, p.Decision)
+	d := p.Decision
+	return []any{p.ID, string(d.State), orNull(string(d.Reason)), orNull(sanitise(d.Detail)), millis(d.DueAt), dirID, hash}, nil
+}
+
+// offerBatch files are offered by one statement: that takes half the time of one statement each.
+const (
+	offerBatch = 64
+	offerArgs  = 7
+)
+
+const offerFile = `
+UPDATE file SET state=?2, reason=?3, detail=?4, due_at=?5, dir_id=?6, path_hash=?7 WHERE id=?1 AND state='planned'`
+
+func offerFiles() string {
+	return `
+UPDATE file SET state=v.column2, reason=v.column3, detail=v.column4, due_at=v.column5, dir_id=v.column6, path_hash=v.column7
+FROM (VALUES (?,?,?,?,?,?,?)` + strings.Repeat(",(?,?,?,?,?,?,?)", offerBatch-1) + `) AS v
+WHERE file.id = v.column1 AND file.state='planned'`
+}
+
+// taken tells which paths of a page some file has, by their hashes alone.
+func (o *offer) taken(page []placing) (map[int64]bool, error) {
+	taken := make(map[int64]bool, len(page))
+	for part := range slices.Chunk(page, offerBatch) {
+		args := make([]any, offerBatch)
+		for i := range args {
+			args[i] = part[min(i, len(part)-1)].hash
+		}
+		err := o.query(o.ctx, listTaken(), args, func(r row) error {
+			taken[r.int(0)] = true
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return taken, nil
+}
+
+func listTaken() string {
+	return `SELECT path_hash FROM file WHERE path_hash <> 0 AND path_hash IN (CAST(? AS INTEGER)` +
+		strings.Repeat(",CAST(? AS INTEGER)", offerBatch-1) + `)` // index file_path
 }
 
 func (o *offer) decide(f File, folder, name string) Decision {
