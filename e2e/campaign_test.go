@@ -26,6 +26,8 @@ type campaign struct {
 	dir string
 	url string // of the archive
 	env []string
+	// wrap is a command that runs the command given to it, empty for none: another user, another namespace, tighter limits.
+	wrap []string
 }
 
 func newCampaign(t *testing.T, s *sim) *campaign {
@@ -36,8 +38,8 @@ func newCampaign(t *testing.T, s *sim) *campaign {
 // start runs a subcommand in the campaign.
 func (c *campaign) start(t *testing.T, args ...string) *proc {
 	t.Helper()
-	args = append([]string{args[0], "-d", c.dir}, args[1:]...)
-	return launch(t, filepath.Dir(c.dir), append([]string{"JWSTBULK_ARCHIVE=" + c.url}, c.env...), nil, binary("jwstbulk"), args...)
+	line := slices.Concat(c.wrap, []string{binary("jwstbulk"), args[0], "-d", c.dir}, args[1:])
+	return launch(t, filepath.Dir(c.dir), append([]string{"JWSTBULK_ARCHIVE=" + c.url}, c.env...), nil, line[0], line[1:]...)
 }
 
 // run runs a subcommand to its end.
@@ -107,7 +109,7 @@ func (c *campaign) journal(t *testing.T) []entry {
 func (c *campaign) query(t *testing.T, query string) [][]any {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"queue.db", "queue.db-wal"} {
+	for _, name := range []string{"queue.db", "queue.db-wal", "queue.db-journal"} {
 		err := copyFile(filepath.Join(dir, name), filepath.Join(c.dir, ".jwstbulk", name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)

@@ -35,6 +35,8 @@ type world struct {
 	skipAhead time.Duration     // how far the queue's clock is ahead
 	transport http.RoundTripper // in place of the network
 	unchecked bool              // run does not look for strays
+
+	tune func(*fetcher.Fetcher) // called before each run; nil: nothing to do
 }
 
 // notes is a Reporter that remembers.
@@ -177,6 +179,9 @@ func (w *world) run(ctx context.Context) (fetcher.Result, error) {
 	w.must(err)
 	f, err := fetcher.New(cfg)
 	w.must(err)
+	if w.tune != nil {
+		w.tune(f)
+	}
 	res, err := f.Run(ctx)
 	if !w.unchecked {
 		w.check(q, root)

@@ -1,12 +1,14 @@
 package fetcher_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"jwstbulk/fetcher"
 	"jwstbulk/internal/masttest"
 	"jwstbulk/queue"
 )
@@ -128,6 +130,35 @@ func TestLostPart(t *testing.T) {
 			}
 			w.wantWhole()
 		})
+	}
+}
+
+// TestWholePartOfAnotherBoot (F47): a part that was whole and flushed when a node of the cluster died needs no request, and the
+// copy that is placed leaves nothing behind.
+func TestWholePartOfAnotherBoot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, masttest.Config{}, exposure(1, "cal", big))
+	w.plan()
+	w.cfg.SyncEvery, w.cfg.NetworkFS = 1, true
+	killed := false
+	w.unchecked, w.tune = true, func(f *fetcher.Fetcher) {
+		fetcher.SetBoot(f, "theirs")
+		fetcher.SetKill(f, func(step string) bool {
+			killed = killed || step == "sealed"
+			return killed
+		})
+	}
+	if _, err := w.run(t.Context()); !errors.Is(err, fetcher.ErrKilled) {
+		t.Fatalf("run = %v, want it killed", err)
+	}
+	w.server.ForgetRequests()
+	w.unchecked, w.tune = false, func(f *fetcher.Fetcher) { fetcher.SetBoot(f, "ours") }
+	if _, err := w.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantWhole()
+	if n := len(w.server.BodyRequests("*")); n != 0 {
+		t.Errorf("%d requests for a part that was whole", n)
 	}
 }
 

@@ -31,6 +31,11 @@ func (a *attempt) complete(ctx context.Context) (more bool, err error) {
 	if err := a.step("sealed"); err != nil {
 		return false, err
 	}
+	if a.recorded.Token != "" && a.recorded.Token != a.part.meta.Token { // a copy that was whole: no body has recorded it
+		if err := wait(a.recordPart(ctx)); err != nil {
+			return false, err
+		}
+	}
 	b, report := a.part.result()
 	b.sized = sized
 	for {

@@ -10,6 +10,9 @@ strace             strace -V
 coreutils          sha256sum --version
 aria2              aria2c --version
 e2fsprogs          mkfs.ext4 -V
+xfsprogs           mkfs.xfs -V
+fitsverify         test -n "$(command -v fitsverify)"
+python3-astropy    /usr/bin/python3 -c import\ astropy
 python3-astroquery /usr/bin/python3 -c import\ astroquery'
 
 missing() {
