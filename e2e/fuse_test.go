@@ -3,8 +3,11 @@
 package e2e_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestFailingDevice (F43, F44, F45) runs whole runs on a file system that fails part of the time, as a dying disk, a full quota of a
@@ -46,4 +49,58 @@ func TestFailingDevice(t *testing.T) {
 			c.checkComplete(t, want)
 		})
 	}
+}
+
+// TestRenameRetransmitted (F64): renames that happen and are reported as failed, as after a lost reply of NFS, cost nothing.
+func TestRenameRetransmitted(t *testing.T) {
+	catalog := synthetic(40, 1000)
+	uris, want := scout(t, catalog)
+	s := startSim(t, nil, catalog...)
+	f := mountFaults(t, "", "-do", "late rename ENOENT")
+	c := f.campaign(s)
+	c.run(t, append([]string{"get", "--program", program}, fast...)...).want(t, 0)
+	c.checkComplete(t, want)
+	if n := len(s.bodies(t, time.Time{})); n != len(uris) {
+		t.Errorf("%d requests for %d files", n, len(uris))
+	}
+}
+
+// TestCaseInsensitive (F65): on a file system that ignores case everything arrives, also where a directory of the same name in
+// another case is in the way. That paths which differ in case alone are refused is the planner's rule on any file system.
+func TestCaseInsensitive(t *testing.T) {
+	catalog := synthetic(40, 1000)
+	_, want := scout(t, catalog)
+	s := startSim(t, nil, catalog...)
+	f := mountFaults(t, "", "-fold")
+	c := f.campaign(s)
+	// The user's own directory in another case is the same directory there.
+	if err := os.MkdirAll(filepath.Join(c.dir, "jwst"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c.run(t, append([]string{"get", "--program", program}, fast...)...).want(t, 0)
+	c.checkFinished(t, want)
+	c.run(t, "verify").want(t, 0)
+}
+
+// TestBitRot (F68): a disk that returns one other bit in each of many files, at the same length and time of change, is found
+// out file by file.
+func TestBitRot(t *testing.T) {
+	catalog := synthetic(count(200, 1000), 1000)
+	uris, want := scout(t, catalog)
+	s := startSim(t, nil, catalog...)
+	f := mountFaults(t, "")
+	c := f.campaign(s)
+	c.run(t, append([]string{"get", "--program", program}, fast...)...).want(t, 0)
+	c.run(t, "verify").want(t, 0)
+	f.tell(t, "rot JWST/*/*")
+	f.tell(t, "rot campaign/JWST/*/*")
+	r := c.run(t, "verify", "--json").want(t, 6)
+	corrupt := strings.Count(r.stdout, `"corrupt"`)
+	t.Logf("%d of %d files are called corrupt", corrupt, len(uris))
+	if corrupt < len(uris) {
+		t.Errorf("%d of %d rotten files were found", corrupt, len(uris))
+	}
+	f.tell(t, "heal")
+	c.run(t, "verify").want(t, 0)
+	c.checkComplete(t, want)
 }

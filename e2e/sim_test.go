@@ -35,6 +35,12 @@ type fault map[string]any
 // startSim runs bin/mastsim on a free port of the loopback interface until the test ends.
 func startSim(t *testing.T, faults []fault, args ...string) *sim {
 	t.Helper()
+	return startSimIn(t, nil, faults, args...)
+}
+
+// startSimIn is startSim by way of a command that runs the command given to it, such as one that enters a namespace.
+func startSimIn(t *testing.T, wrap []string, faults []fault, args ...string) *sim {
+	t.Helper()
 	dir := t.TempDir()
 	s := &sim{log: filepath.Join(dir, "requests.jsonl")}
 	args = append([]string{"--listen", "127.0.0.1:0", "--log", s.log}, args...)
@@ -50,7 +56,8 @@ func startSim(t *testing.T, faults []fault, args ...string) *sim {
 		args = append(args, "--faults", path)
 	}
 	first := &firstLine{line: make(chan string, 1)}
-	s.proc = launch(t, dir, nil, first, binary("mastsim"), args...)
+	line := slices.Concat(wrap, []string{binary("mastsim")}, args)
+	s.proc = launch(t, dir, nil, first, line[0], line[1:]...)
 	select {
 	case line := <-first.line:
 		s.url = urlIn.FindString(line)

@@ -196,7 +196,7 @@ func TestWatchdog(t *testing.T) {
 		every time.Duration // between two reads that give something
 		n     int           // bytes a read
 		cut   bool
-	}{{"dead", time.Hour, 1, true}, {"dripping", time.Second, 1, true}, {"slow but alive", 2 * time.Second, 4096, false}}
+	}{{"F23 dead", time.Hour, 1, true}, {"F24 dripping", time.Second, 1, true}, {"F24 slow but alive", 2 * time.Second, 4096, false}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

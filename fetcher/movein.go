@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"sync"
+	"syscall"
 
 	"jwstbulk/internal/durable"
 	"jwstbulk/queue"
@@ -31,6 +32,9 @@ func checkFinal(root *os.Root, name string) (exists bool, err error) {
 	fi, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
+	}
+	if err != nil && (isGate(err) || errors.Is(err, syscall.ESTALE)) {
+		return false, fmt.Errorf("looking at %q: %w", name, err) // nobody knows what is there
 	}
 	if err != nil {
 		return false, &failError{reason: queue.ReasonRefusedPath, err: fmt.Errorf("looking at %q: %w", name, err),
@@ -89,8 +93,12 @@ func (f *Fetcher) moveIn(ctx context.Context, partName, final string, sum []byte
 		return err
 	}
 	if exists {
-		if got, err := hashFile(ctx, root, final); err == nil && bytes.Equal(got, sum) {
+		got, err := hashFile(ctx, root, final)
+		switch {
+		case err == nil && bytes.Equal(got, sum):
 			return syncAndRemove(root, final, partName)
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			return fmt.Errorf("reading what is at %q: %w", final, err) // it may be the right one
 		}
 		if err := errors.Join(moveAway(root, final), f.step("moved away")); err != nil {
 			return err

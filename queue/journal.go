@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -118,10 +119,30 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", path, err)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := rename(f.Name(), path); err != nil {
 		return fmt.Errorf("replacing a file: %w", err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// rename gives the file old the name new. One that reports an error although it took effect, as a retransmitted NFS request
+// does (rename(2), BUGS), is recognised by the file's identity and counts as success.
+func rename(old, new string) error {
+	was, err := os.Lstat(old)
+	if err != nil {
+		return err
+	}
+	err = os.Rename(old, new)
+	if err == nil {
+		return nil
+	}
+	if _, gone := os.Lstat(old); !errors.Is(gone, fs.ErrNotExist) {
+		return err
+	}
+	if is, e := os.Lstat(new); e == nil && os.SameFile(was, is) {
+		return nil
+	}
+	return err
 }
 
 // syncDir makes names in a directory durable.

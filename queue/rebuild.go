@@ -67,7 +67,7 @@ func (cfg Config) moveAside() ([]string, error) {
 	var moved []string
 	// The logs first: a database without its log can be told, a log beside a new database would be played into it.
 	for _, suffix := range []string{"-journal", "-shm", "-wal", ""} {
-		err := os.Rename(cfg.Path+suffix, stem+suffix)
+		err := rename(cfg.Path+suffix, stem+suffix)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -98,7 +98,7 @@ func (cfg Config) rebuild(ctx context.Context, rep *RebuildReport) error {
 	if err = errors.Join(err, c.close()); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, cfg.Path); err != nil {
+	if err := rename(tmp, cfg.Path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(cfg.Path))

@@ -11,6 +11,7 @@ coreutils          sha256sum --version
 aria2              aria2c --version
 e2fsprogs          mkfs.ext4 -V
 xfsprogs           mkfs.xfs -V
+iproute2           ip -V
 fitsverify         test -n "$(command -v fitsverify)"
 python3-astropy    /usr/bin/python3 -c import\ astropy
 python3-astroquery /usr/bin/python3 -c import\ astroquery'

@@ -161,7 +161,7 @@ func errorCodes(err error) []int {
 }
 
 func isStorage(err error) bool {
-	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EIO, syscall.EMFILE,
+	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EIO, syscall.EMFILE, syscall.ENFILE,
 		syscall.ENOTDIR} {
 		if errors.Is(err, e) {
 			return true
@@ -242,6 +242,8 @@ func explain(err error) (text, hint string) {
 		return "interrupted", "run the same command again to go on"
 	case errors.Is(err, syscall.ENOSPC):
 		return text, "free some space, then run the same command again: nothing is lost"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return text, "lower -j or raise `ulimit -n`, then run the same command again: nothing is lost"
 	}
 	for _, c := range errorCodes(err) {
 		switch c {
