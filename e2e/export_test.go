@@ -3,6 +3,8 @@
 package e2e_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,31 +23,45 @@ func TestExport(t *testing.T) {
 	c.run(t, append([]string{"get", "--program", program}, fast...)...).want(t, 0)
 	n := len(c.manifest(t))
 	dir := t.TempDir()
-	export := func(format string) string {
-		name := filepath.Join(dir, format)
-		launch(t, dir, []string{"JWSTBULK_ARCHIVE=" + s.url, "MAST_API_TOKEN=" + token}, nil, binary("jwstbulk"),
-			"manifest", "export", "-o", name, format, c.dir).wait(t, 2*time.Minute).want(t, 0)
+	export := func(format string, flags ...string) string {
+		name := filepath.Join(dir, format+strings.Join(flags, ""))
+		args := append([]string{"manifest", "export", "-o", name, "--s3", s.url + "/stpubdata"}, flags...)
+		launch(t, dir, []string{"JWSTBULK_ARCHIVE=" + s.url, "MAST_API_TOKEN=" + token}, nil, binary("jwstbulk"), append(args, format, c.dir)...).
+			wait(t, 2*time.Minute).want(t, 0)
 		return name
 	}
 	sums := export("sha256sums")
 	tool(t, c.dir, "sha256sum", "--quiet", "-c", sums)
 	for _, form := range []struct {
 		format string
+		flags  []string
 		tool   []string
 	}{
-		{"aria2", []string{"aria2c", "-q", "-j8", "--no-conf", "-i"}},
-		{"metalink4", []string{"aria2c", "-q", "-j8", "--no-conf", "-M"}},
-		{"curl", []string{"curl", "-sS", "-q", "-K"}},
-		{"bash", []string{"bash"}},
+		{"aria2", nil, []string{"aria2c", "-q", "-j8", "--no-conf", "-i"}},
+		{"aria2", []string{"--cloud"}, []string{"aria2c", "-q", "-j8", "--no-conf", "-i"}},
+		{"metalink4", nil, []string{"aria2c", "-q", "-j8", "--no-conf", "-M"}},
+		{"metalink4", []string{"--cloud"}, []string{"aria2c", "-q", "-j8", "--no-conf", "-M"}},
+		{"curl", nil, []string{"curl", "-sS", "-q", "-K"}},
+		{"bash", nil, []string{"bash"}},
 	} {
-		t.Run(form.format, func(t *testing.T) {
+		t.Run(form.format+strings.Join(form.flags, ""), func(t *testing.T) {
 			to := t.TempDir()
-			name := export(form.format)
+			name := export(form.format, form.flags...)
+			since := time.Now()
 			tool(t, to, form.tool[0], append(form.tool[1:], name)...)
 			tool(t, to, "sha256sum", "--quiet", "-c", sums)
 			text, err := os.ReadFile(name)
 			if err != nil || strings.Contains(string(text), token) {
 				t.Errorf("the token is in the exported form (%v)", err)
+			}
+			copies := 0
+			for _, r := range s.requests(t) {
+				if !r.Time.Before(since) && strings.HasPrefix(r.Path, "/stpubdata/") {
+					copies++
+				}
+			}
+			if cloud := len(form.flags) > 0; cloud != (copies > 0) {
+				t.Errorf("%d requests went to the public copies", copies)
 			}
 		})
 	}
@@ -63,8 +79,35 @@ assert list(a["dataURI"]) == sorted(a["dataURI"]) == list(b["dataURI"])`
 		if err != nil {
 			t.Fatal(err)
 		}
-		tool(t, dir, "/usr/bin/python3", script, export("bagit"))
+		for _, flags := range [][]string{nil, {"--payload", "link"}, {"--payload", "copy"}} {
+			tool(t, dir, "/usr/bin/python3", script, export("bagit", flags...))
+		}
 	})
+	t.Run("as lists", func(t *testing.T) {
+		root := rootOf(t, c)
+		for _, format := range []string{"sha256sums", "aria2", "metalink4", "curl", "bash", "csv", "ecsv"} {
+			l := newCampaign(t, s)
+			l.run(t, append([]string{"get", "--from", export(format)}, fast...)...).want(t, 0)
+			if got := rootOf(t, l); got != root {
+				t.Errorf("%s as a list: root %s, want %s", format, got, root)
+			}
+		}
+	})
+}
+
+// rootOf is the name of the data set that a campaign holds.
+func rootOf(t *testing.T, c *campaign) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.dir, "manifest.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	var h struct{ Root string }
+	if err := json.Unmarshal(line, &h); err != nil || h.Root == "" {
+		t.Fatalf("the manifest's first line is %s (%v)", line, err)
+	}
+	return h.Root
 }
 
 // TestExportedScriptIsHonest breaks one file for good: the script must fetch the others and end with a failure.

@@ -32,6 +32,25 @@ func Download(archive, uri string) string {
 	return archive + "/api/v0.1/Download/file?uri=" + url.QueryEscape(uri)
 }
 
+// ExportConfig says where files can be downloaded.
+type ExportConfig struct {
+	Archive string // the archive's base URL, without a slash at the end
+	// Mirror gives the address of the public copy of a file of entries, "" if it has none. It is called while that entry is
+	// the last one yielded. Nil means that no file has one. Only ExportAria2 and ExportMetalink name it.
+	Mirror func(uri string) string
+}
+
+// places lists the addresses of a file, the best first: a public copy spares the archive.
+func (c ExportConfig) places(e *Entry) []string {
+	all := []string{Download(c.Archive, e.URI)}
+	if c.Mirror != nil {
+		if m := c.Mirror(e.URI); m != "" {
+			all = []string{m, all[0]}
+		}
+	}
+	return all
+}
+
 // exporter writes one format. entry is called for each entry in order; w keeps its first error.
 type exporter struct {
 	head  func(w *bufio.Writer, h Header)
@@ -39,10 +58,10 @@ type exporter struct {
 	tail  func(w *bufio.Writer)
 }
 
-// Export writes the entries of a manifest with header h in a format. archive is the archive's base URL without a slash at the
-// end; formats that do not download ignore it. It streams. Errors are those of entries and of w, or an unknown format.
-func Export(w io.Writer, f ExportFormat, archive string, h Header, entries iter.Seq2[Entry, error]) error {
-	x, err := exporterOf(f, archive)
+// Export writes the entries of a manifest with header h in a format; those that do not download ignore cfg. It streams.
+// Errors are those of entries and of w, or an unknown format.
+func Export(w io.Writer, f ExportFormat, cfg ExportConfig, h Header, entries iter.Seq2[Entry, error]) error {
+	x, err := exporterOf(f, cfg)
 	if err != nil {
 		return err
 	}
@@ -62,19 +81,19 @@ func (x exporter) write(w io.Writer, h Header, entries iter.Seq2[Entry, error]) 
 	return out.Flush() // bufio keeps the first error
 }
 
-func exporterOf(f ExportFormat, archive string) (exporter, error) {
+func exporterOf(f ExportFormat, cfg ExportConfig) (exporter, error) {
 	none := func(*bufio.Writer) {}
 	switch f {
 	case ExportSums:
 		return exporter{func(*bufio.Writer, Header) {}, exportSum, none}, nil
 	case ExportAria2:
-		return exporter{exportAria2Head, func(w *bufio.Writer, e *Entry) { exportAria2(w, archive, e) }, none}, nil
+		return exporter{exportAria2Head, func(w *bufio.Writer, e *Entry) { exportAria2(w, cfg, e) }, none}, nil
 	case ExportMetalink:
-		return exporter{exportMetalinkHead, func(w *bufio.Writer, e *Entry) { exportMetalink(w, archive, e) }, exportMetalinkTail}, nil
+		return exporter{exportMetalinkHead, func(w *bufio.Writer, e *Entry) { exportMetalink(w, cfg, e) }, exportMetalinkTail}, nil
 	case ExportCurl:
-		return exporter{exportCurlHead, func(w *bufio.Writer, e *Entry) { exportCurl(w, archive, e) }, none}, nil
+		return exporter{exportCurlHead, func(w *bufio.Writer, e *Entry) { exportCurl(w, cfg.Archive, e) }, none}, nil
 	case ExportBash:
-		return exporter{exportBashHead, func(w *bufio.Writer, e *Entry) { exportBash(w, archive, e) }, exportBashTail}, nil
+		return exporter{exportBashHead, func(w *bufio.Writer, e *Entry) { exportBash(w, cfg.Archive, e) }, exportBashTail}, nil
 	case ExportCSV:
 		return exporter{exportCSVHead, exportRow, none}, nil
 	case ExportECSV:

@@ -24,7 +24,7 @@ func hostile() manifest.Entry {
 func export(t *testing.T, f manifest.ExportFormat, entries ...manifest.Entry) string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := manifest.Export(&out, f, "https://mast.stsci.edu", sealed(t, manifest.Header{}, entries...), all(entries...)); err != nil {
+	if err := manifest.Export(&out, f, manifest.ExportConfig{Archive: "https://mast.stsci.edu"}, sealed(t, manifest.Header{}, entries...), all(entries...)); err != nil {
 		t.Fatalf("Export(%s): %v", f, err)
 	}
 	return out.String()
@@ -87,16 +87,16 @@ func TestExportTables(t *testing.T) {
 
 func TestExportReportsErrors(t *testing.T) {
 	t.Parallel()
-	if err := manifest.Export(&bytes.Buffer{}, "tar", "", manifest.Header{}, all()); err == nil {
+	if err := manifest.Export(&bytes.Buffer{}, "tar", manifest.ExportConfig{}, manifest.Header{}, all()); err == nil {
 		t.Error("an unknown format is taken")
 	}
 	broken := errors.New("broken")
 	bad := func(yield func(manifest.Entry, error) bool) { yield(manifest.Entry{}, broken) }
 	for _, f := range manifest.ExportFormats() {
-		if err := manifest.Export(&bytes.Buffer{}, f, "", manifest.Header{}, bad); !errors.Is(err, broken) {
+		if err := manifest.Export(&bytes.Buffer{}, f, manifest.ExportConfig{}, manifest.Header{}, bad); !errors.Is(err, broken) {
 			t.Errorf("%s: %v, want the error of the entries", f, err)
 		}
-		if err := manifest.Export(closedWriter{}, f, "", manifest.Header{}, all(hostile())); !errors.Is(err, os.ErrClosed) {
+		if err := manifest.Export(closedWriter{}, f, manifest.ExportConfig{}, manifest.Header{}, all(hostile())); !errors.Is(err, os.ErrClosed) {
 			t.Errorf("%s: %v, want the error of the writer", f, err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestWriteBag(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	e := hostile()
-	err := manifest.WriteBag(openRoot(t, dir), "https://mast.stsci.edu", sealed(t, manifest.Header{}, e), func() iter.Seq2[manifest.Entry, error] { return all(e) })
+	err := manifest.WriteBag(t.Context(), openRoot(t, dir), manifest.Bag{Archive: "https://mast.stsci.edu"}, sealed(t, manifest.Header{}, e), func() iter.Seq2[manifest.Entry, error] { return all(e) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,5 +124,60 @@ func TestWriteBag(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.HasPrefix(string(got), want) {
 			t.Errorf("%s is %q (%v), want %q at its beginning", name, got, err, want)
 		}
+	}
+}
+
+func TestExportNamesPublicCopies(t *testing.T) {
+	t.Parallel()
+	a, b := bare(), full()
+	cfg := manifest.ExportConfig{Archive: "https://mast.stsci.edu", Mirror: func(uri string) string {
+		if uri == b.URI {
+			return "https://stpubdata.s3.amazonaws.com/jwst/public/x&y.fits"
+		}
+		return ""
+	}}
+	for format, want := range map[manifest.ExportFormat][]string{
+		manifest.ExportAria2: {"https://stpubdata.s3.amazonaws.com/jwst/public/x&y.fits\thttps://mast.stsci.edu/api", "\nhttps://mast.stsci.edu/api"},
+		manifest.ExportMetalink: {`<url priority="1">https://stpubdata.s3.amazonaws.com/jwst/public/x&amp;y.fits</url>`, `<url priority="2">https://mast.stsci.edu/`,
+			`<url priority="1">https://mast.stsci.edu/`},
+	} {
+		var out bytes.Buffer
+		if err := manifest.Export(&out, format, cfg, sealed(t, manifest.Header{}, a, b), all(a, b)); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%s has no %s:\n%s", format, w, out.String())
+			}
+		}
+	}
+}
+
+func TestWriteBagWithPayload(t *testing.T) {
+	t.Parallel()
+	body := []byte("12345")
+	e := entry("JWST/o", "a%b.fits", body)
+	write := func(bytes []byte) (string, error) {
+		dir := t.TempDir()
+		bag := manifest.Bag{Payload: func(root *os.Root, name string, _ *manifest.Entry) error { return root.WriteFile(name, bytes, 0o600) }}
+		return dir, manifest.WriteBag(t.Context(), openRoot(t, dir), bag, sealed(t, manifest.Header{}, e), func() iter.Seq2[manifest.Entry, error] { return all(e) })
+	}
+	dir, err := write(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "fetch.txt")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a bag with its payload has a fetch.txt: %v", err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "data/JWST/o/a%b.fits")); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("payload %q, %v", got, err)
+	}
+	var size *manifest.SizeError
+	if _, err := write(body[:4]); !errors.As(err, &size) {
+		t.Errorf("a short file: %v, want a SizeError", err)
+	}
+	var sum *manifest.DigestError
+	if _, err := write([]byte("12346")); !errors.As(err, &sum) {
+		t.Errorf("other bytes: %v, want a DigestError", err)
 	}
 }

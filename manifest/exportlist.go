@@ -11,10 +11,11 @@ func exportAria2Head(w *bufio.Writer, h Header) {
 	printTo(w, "# %d files, %d bytes, root %s\n# aria2c --continue --check-integrity -i THIS\n", h.Files, h.Bytes, h.Root)
 }
 
-// exportAria2 writes an address and the options of its download, as aria2c(1) describes under "Input File". A line ends the
-// value, and blanks around it are dropped: paths hold no line feed, and the archive's names no blanks.
-func exportAria2(w *bufio.Writer, archive string, e *Entry) {
-	printTo(w, "%s\n  out=%s\n  checksum=sha-256=%x\n", Download(archive, e.URI), e.Path, e.SHA256)
+// exportAria2 writes the addresses and the options of a download, as aria2c(1) describes under "Input File": tabs separate
+// addresses. A line ends the value, and blanks around it are dropped: paths hold no line feed, and the archive's names no
+// blanks.
+func exportAria2(w *bufio.Writer, cfg ExportConfig, e *Entry) {
+	printTo(w, "%s\n  out=%s\n  checksum=sha-256=%x\n", strings.Join(cfg.places(e), "\t"), e.Path, e.SHA256)
 }
 
 func exportMetalinkHead(w *bufio.Writer, h Header) {
@@ -23,12 +24,15 @@ func exportMetalinkHead(w *bufio.Writer, h Header) {
 }
 
 // exportMetalink writes a file element of RFC 5854 section 4.1.2.
-func exportMetalink(w *bufio.Writer, archive string, e *Entry) {
+func exportMetalink(w *bufio.Writer, cfg ExportConfig, e *Entry) {
 	printTo(w, "  <file name=\"%s\">\n    <size>%d</size>\n    <hash type=\"sha-256\">%x</hash>\n", escapeXML(e.Path), e.Size, e.SHA256)
 	if e.MD5 != [16]byte{} {
 		printTo(w, "    <hash type=\"md5\">%x</hash>\n", e.MD5)
 	}
-	printTo(w, "    <url>%s</url>\n  </file>\n", escapeXML(Download(archive, e.URI)))
+	for i, u := range cfg.places(e) {
+		printTo(w, "    <url priority=\"%d\">%s</url>\n", i+1, escapeXML(u))
+	}
+	printTo(w, "  </file>\n")
 }
 
 func exportMetalinkTail(w *bufio.Writer) { printTo(w, "</metalink>\n") }

@@ -16,7 +16,7 @@ import (
 // List is a list of files to fetch, or of observations to fetch the files of, as ParseList reads it.
 type List struct {
 	Name   string // for messages: the file it was read from
-	Format string // "curl-script", "uri-list", "table", "votable" or "events"
+	Format string // "curl-script", "uri-list", "table", "votable", "events", or one of listexport.go's
 	Items  []ListItem
 	// Obs are the observations of a table that names no files: obs_ids, or obsids in decimal. Items is then empty.
 	Obs []string
@@ -99,7 +99,12 @@ func (l *listing) bad(line int, err error) error {
 // listFormats is ordered: the first whose sniff accepts the beginning reads the list.
 func listFormats() []listFormat {
 	return []listFormat{
+		{"jwstbulk-script", sniffExported, func(r io.Reader, l *listing) error { return readLines(r, l, false, exportedItem) }},
 		{"curl-script", sniffScript, func(r io.Reader, l *listing) error { return readLines(r, l, true, scriptItem) }},
+		{"sha256sums", sniffSums, func(r io.Reader, l *listing) error { return readLines(r, l, false, sumItem) }},
+		{"aria2", sniffAria2, readAria2},
+		{"curl-config", sniffConfig, readConfig},
+		{"metalink4", sniffMetalink, readMetalink},
 		{"uri-list", sniffURIs, func(r io.Reader, l *listing) error { return readLines(r, l, false, uriItem) }},
 		{"votable", sniffVOTable, readVOTable},
 		{"events", sniffEvents, readEvents},
@@ -124,7 +129,9 @@ func ParseList(r io.Reader, name string) (*List, error) { return ReadList(r, Lis
 //   - a table of products: CSV (also separated by tabs, semicolons or blanks), ECSV, or VOTable with TABLEDATA, with a column
 //     dataURI, uri, productFilename or filename: those of astroquery, of the Portal, and the Mission Search's export;
 //   - a table of observations: the same formats with a column obsid or obs_id and none of the above; see List.Obs;
-//   - the JSON of MAST's subscription service: New, Reprocessed and Public events.
+//   - the JSON of MAST's subscription service: New, Reprocessed and Public events;
+//   - what `manifest export` writes: SHA256SUMS, an input file of aria2c, a config file of curl, its script for bash, a
+//     metalink. Their digests are not used: a manifest itself is what to fetch from for the same bytes.
 //
 // Every error about the contents is a *ListError. Engineering telemetry (mast:jwstedb/…) and products of other missions
 // are refused; so is a list that names nothing. Repeats are kept. ReadList holds the list in memory: about 200 bytes an
@@ -185,26 +192,23 @@ func unknownFormat(name string, head []byte) error {
 // readLines reads a list of lines; script means shell, with continuation lines and here-documents. item reads one logical
 // line; its ok is false where the line names no file.
 func readLines(r io.Reader, l *listing, script bool, item func(line string) (it ListItem, ok bool, err error)) error {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 0, 4096), maxListLine)
 	var joined, heredoc string
-	no, start := 0, 0
-	for sc.Scan() {
-		no++
-		line := strings.TrimSpace(sc.Text())
+	start := 0
+	return scanLines(r, l, func(no int, text string) error {
+		line := strings.TrimSpace(text)
 		if script {
 			if heredoc != "" {
 				if line == heredoc {
 					heredoc = ""
 				}
-				continue
+				return nil
 			}
 			if rest, ok := strings.CutSuffix(line, `\`); ok && len(joined) < maxListLine {
 				if joined == "" {
 					start = no
 				}
 				joined += rest + " "
-				continue
+				return nil
 			}
 			heredoc = heredocEnd(line)
 		}
@@ -214,12 +218,25 @@ func readLines(r io.Reader, l *listing, script bool, item func(line string) (it 
 		it, ok, err := item(joined + line)
 		joined = ""
 		if err != nil {
-			if err := l.bad(start, err); err != nil {
-				return err
-			}
-		} else if ok {
+			return l.bad(start, err)
+		}
+		if ok {
 			it.Line = start
 			l.Items = append(l.Items, it)
+		}
+		return nil
+	})
+}
+
+// scanLines calls use for each line, numbered from 1.
+func scanLines(r io.Reader, l *listing, use func(no int, line string) error) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 0, 4096), maxListLine)
+	no := 0
+	for sc.Scan() {
+		no++
+		if err := use(no, sc.Text()); err != nil {
+			return err
 		}
 	}
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {

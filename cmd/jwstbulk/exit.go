@@ -132,6 +132,9 @@ func errorCodes(err error) []int {
 		outage    *fetcher.UnavailableError
 		remote    *mast.Error
 		pathError *fs.PathError
+		linkError *os.LinkError
+		bytes     *manifest.SizeError
+		digest    *manifest.DigestError
 		origin    *campaign.OriginError
 		refused   *cluster.RefusedError
 	)
@@ -145,6 +148,8 @@ func errorCodes(err error) []int {
 		return []int{exitUsage}
 	case errors.As(err, &locked):
 		return []int{exitLocked}
+	case errors.As(err, &bytes), errors.As(err, &digest):
+		return []int{exitVerify}
 	case errors.As(err, &outage), errors.Is(err, campaign.ErrIncomplete):
 		return []int{exitUnavailable}
 	case errors.As(err, &storage), errors.As(err, &space), errors.Is(err, queue.ErrNoLocks), isStorage(err):
@@ -154,7 +159,7 @@ func errorCodes(err error) []int {
 			return []int{exitAuth}
 		}
 		return []int{exitUnavailable}
-	case errors.As(err, &pathError):
+	case errors.As(err, &pathError), errors.As(err, &linkError):
 		return []int{exitStorage}
 	}
 	return []int{exitInternal}
@@ -251,6 +256,8 @@ func explain(err error) (text, hint string) {
 			return text, "try again later: what was planned and fetched so far is kept"
 		case exitAuth:
 			return text, tokenAdvice
+		case exitVerify:
+			return text, "`jwstbulk verify --repair` brings back what is not as recorded"
 		}
 	}
 	return text, ""

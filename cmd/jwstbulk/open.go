@@ -67,7 +67,7 @@ func readCampaign(c *cli.Context, o output, create bool) (campaign.Config, error
 	cfg := campaign.Config{Dir: dir, QueuePath: c.String("queue"), Create: create, Command: "jwstbulk " + c.Command.Name,
 		Logger: log, Warn: func(text string) { o.say("%s", text) }}
 	cfg.Archive.Logger = log
-	cfg.Archive.UserAgent = "jwstbulk/" + version + " (JWST bulk downloader)"
+	cfg.Archive.UserAgent = userAgent()
 	if cfg.Archive.BaseURL, err = archiveURL(c); err != nil {
 		return cfg, err
 	}
@@ -77,6 +77,9 @@ func readCampaign(c *cli.Context, o output, create bool) (campaign.Config, error
 	return cfg, err
 }
 
+// userAgent is how we introduce ourselves.
+func userAgent() string { return "jwstbulk/" + version + " (JWST bulk downloader)" }
+
 // archiveURL is the archive's base URL, without a slash at the end; "" means the archive itself, for commands that have no
 // flag for it.
 func archiveURL(c *cli.Context) (string, error) {
@@ -84,9 +87,14 @@ func archiveURL(c *cli.Context) (string, error) {
 	if text == "" && !c.IsSet("archive") {
 		return "", nil
 	}
+	return baseURL("archive", text)
+}
+
+// baseURL reads the value of a flag that names a server; it has no slash at the end.
+func baseURL(flag, text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return "", usagef("invalid --archive %q: want a URL such as https://mast.stsci.edu", mast.RedactURL(text))
+		return "", usagef("invalid --%s %q: want a URL such as https://mast.stsci.edu", flag, mast.RedactURL(text))
 	}
 	return strings.TrimRight(text, "/"), nil
 }

@@ -1,4 +1,4 @@
-"""Completes a bag from its fetch.txt and holds it against the rules of RFC 8493. Exits with 1 and the reason if it breaks one.
+"""Completes a bag from its fetch.txt, if it has one, and holds it against the rules of RFC 8493. Exits with 1 and the reason if it breaks one.
 
 usage: bag.py BAG. Shares no code with jwstbulk.
 """
@@ -39,7 +39,7 @@ assert (bag / "data").is_dir(), "no payload directory"  # 2.1.2
 payload = table("manifest-sha256.txt")
 assert all(path.startswith("data/") for path in payload), "a payload file outside of data/"
 
-for line in lines("fetch.txt"):  # 2.2.3
+for line in lines("fetch.txt") if (bag / "fetch.txt").exists() else []:  # 2.2.3
     url, length, path = line.split(None, 2)
     assert path in payload, "to be fetched, but in no manifest: " + path
     body = urllib.request.urlopen(url).read()
@@ -52,7 +52,10 @@ have = {str(p.relative_to(bag)) for p in (bag / "data").rglob("*") if p.is_file(
 assert have == set(payload), "payload and manifest name different files"  # 3, complete
 for path, digest in payload.items():
     assert sha256(bag / path) == digest, "digest of " + path  # 3, valid
-for path, digest in table("tagmanifest-sha256.txt").items():
+tags = table("tagmanifest-sha256.txt")  # 2.2.1
+top = {p.name for p in bag.iterdir() if p.is_file()}
+assert set(tags) == top - {"tagmanifest-sha256.txt"}, "tag files and their manifest differ"
+for path, digest in tags.items():
     assert sha256(bag / path) == digest, "digest of tag file " + path
 info = dict(line.split(": ", 1) for line in lines("bag-info.txt"))
 octets = sum((bag / path).stat().st_size for path in payload)

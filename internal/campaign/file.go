@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"os"
@@ -46,4 +47,18 @@ func FileHeader(name string) (manifest.Header, error) {
 		return manifest.Header{}, fmt.Errorf("reading the manifest %q: %w", name, err)
 	}
 	return m.Header(), nil
+}
+
+// Until ends a sequence, with ctx's error, when ctx ends.
+func Until(ctx context.Context, entries iter.Seq2[manifest.Entry, error]) iter.Seq2[manifest.Entry, error] {
+	return func(yield func(manifest.Entry, error) bool) {
+		for e, err := range entries {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
 }

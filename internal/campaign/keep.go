@@ -3,12 +3,10 @@ package campaign
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"syscall"
 
 	"jwstbulk/internal/durable"
 )
@@ -43,7 +41,7 @@ func (k *keeper) take(c *Campaign, name string, o oldFile) error {
 	for _, to := range []string{o.Path, o.Path + "." + o.SHA256[:min(12, len(o.SHA256))]} {
 		sum, err := sumOf(k.root, to)
 		if errors.Is(err, fs.ErrNotExist) {
-			err, sum = k.put(c, name, to), o.SHA256
+			err, sum = linkFile(c.Root, name, k.root, to), o.SHA256
 		}
 		if err != nil {
 			return err
@@ -57,23 +55,6 @@ func (k *keeper) take(c *Campaign, name string, o oldFile) error {
 		return c.Root.Remove(name)
 	}
 	return fmt.Errorf("%q is in the way", filepath.Join(k.dir, o.Path))
-}
-
-// put links or copies a file of the campaign to a name that is free.
-func (k *keeper) put(c *Campaign, name, to string) error {
-	err := os.Link(filepath.Join(c.Dir, name), filepath.Join(k.dir, to))
-	if !errors.Is(err, syscall.EXDEV) && !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.ENOTSUP) {
-		return err
-	}
-	in, err := c.Root.Open(name)
-	if err != nil {
-		return err
-	}
-	defer in.Close() // only read from
-	return durable.WriteFile(k.root, to, 0o644, func(w io.Writer) error {
-		_, err := io.Copy(w, in)
-		return err
-	})
 }
 
 // makeDir makes an absolute directory and what misses on the way to it, durably.
