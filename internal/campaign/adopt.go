@@ -107,6 +107,7 @@ func (s *search) standing(ctx context.Context, yield func(fetcher.Candidate, err
 
 // below walks a directory. What cannot be read is said and passed over; states of campaigns are not looked into.
 func (s *search) below(ctx context.Context, root *os.Root, yield func(fetcher.Candidate, error) bool) bool {
+	stopped := false
 	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
@@ -120,18 +121,19 @@ func (s *search) below(ctx context.Context, root *os.Root, yield func(fetcher.Ca
 			return nil
 		}
 		f, found, err := s.wanted(ctx, root, name, d)
-		if err == nil && found && !yield(fetcher.Candidate{File: f, Root: root, Name: name}, nil) {
+		if err != nil || !found {
+			return err
+		}
+		if !yield(fetcher.Candidate{File: f, Root: root, Name: name}, nil) {
+			stopped = true
 			return fs.SkipAll
 		}
-		if err == nil && !found {
-			return nil
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		yield(fetcher.Candidate{}, fmt.Errorf("searching %q: %w", root.Name(), err))
 	}
-	return err == nil
+	return err == nil && !stopped
 }
 
 // wanted returns the file of the queue that an entry of a directory may be.

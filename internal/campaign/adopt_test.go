@@ -1,0 +1,57 @@
+package campaign_test
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"jwstbulk/queue"
+)
+
+// TestCandidates: what has the name of a file that is wanted is found in every directory, and a search can end early.
+func TestCandidates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.open(t.TempDir())
+	w.plan(c)
+	one, two := t.TempDir(), t.TempDir()
+	var want []string
+	for f, err := range c.Queue.Files(t.Context(), queue.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := path.Base(f.URI)
+		want = append(want, name, name)
+		for _, at := range []string{filepath.Join(one, name), filepath.Join(two, "deep", "er", name)} {
+			if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(at, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(two, "jw-of-mine.fits"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for found, err := range c.Candidates(t, one, two) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, path.Base(found.Name))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	for _, err := range c.Candidates(t, one, two) {
+		if err != nil {
+			t.Error(err)
+		}
+		break
+	}
+}
