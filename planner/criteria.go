@@ -193,6 +193,32 @@ func (s obsSet) has(obsID string, obsid int64) bool {
 		slices.ContainsFunc(s.prefixes, func(p string) bool { return strings.HasPrefix(obsID, p) })
 }
 
+// guides reports whether a guide-star file belongs to a visit of which something was asked for: it guided all that was
+// observed then.
+func (s obsSet) guides(name string) bool {
+	visit, _, _ := strings.Cut(name, "_")
+	if !guideStar(name) || len(visit) != 13 {
+		return false
+	}
+	within := func(asked string) bool {
+		begin, rest, level3 := strings.Cut(asked, "-o")
+		if level3 && len(rest) >= 3 {
+			begin += rest[:3]
+		}
+		begin, _, _ = strings.Cut(begin, "_")
+		if i := strings.IndexAny(begin, "*?["); i >= 0 {
+			begin = begin[:i]
+		}
+		return len(begin) >= 10 && strings.HasPrefix(visit, begin)
+	}
+	for asked := range s.exact {
+		if within(asked) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.prefixes, within) || slices.ContainsFunc(s.globs, within)
+}
+
 // countBranches is the number of requests that the criteria need.
 func countBranches(cs []criterion) int {
 	n := 1

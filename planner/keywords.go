@@ -18,13 +18,16 @@ const (
 	maxNames      = 50_000 // names held in memory while the keyword requests are decided
 )
 
+// guideService lists the guide-star files of all visits.
+const guideService = "GuideStar"
+
 // serviceOf names the keyword service that lists a file; "" if none does: they list FITS files alone.
 func serviceOf(name string) string {
 	if !strings.HasSuffix(name, ".fits") {
 		return ""
 	}
 	if guideStar(name) {
-		return "GuideStar"
+		return guideService
 	}
 	switch instrumentOf(name) {
 	case "NIRCAM":
@@ -107,7 +110,8 @@ func (w *work) unjoined(ctx context.Context) iter.Seq2[string, error] {
 				yield("", fmt.Errorf("reading files: %w", err))
 				return
 			}
-			if name := fileName(f.URI); !f.Exact && !programs[programOf(name)] && !yield(name, nil) {
+			retyped := w.joinsTypes() && f.State == queue.Planned // joined for another query, whose types were others
+			if name := fileName(f.URI); (!f.Exact || retyped) && !programs[programOf(name)] && !yield(name, nil) {
 				return
 			}
 		}
@@ -185,7 +189,12 @@ func (w *work) keywords(ctx context.Context, c queue.Chunk) error {
 			w.report(kindKeywords, len(s.Names))
 			return w.cfg.Archive.Keywords(ctx, s.Service, with(extra))
 		},
-		take: func(r *mast.Reply, out *queue.ChunkResult) { out.Facts = facts(r) },
+		take: func(r *mast.Reply, out *queue.ChunkResult) {
+			out.Facts = facts(r)
+			if w.joinsTypes() {
+				out.Dropped = w.otherTypes(r)
+			}
+		},
 	}
 	if len(s.Names) > 0 {
 		return w.keywordsByName(ctx, c, s, q)

@@ -23,7 +23,7 @@ type List struct {
 	// Skipped counts the lines that were left out because they could not be read; Bad holds the first of them, ten at most.
 	Skipped int64
 	Bad     []ListError
-	// Select narrows the list. Of files, only Suffixes, Include and Exclude can be told; observations take all criteria.
+	// Select narrows the list. Of files, only Suffixes, Include, Exclude and Limit can be told; observations take all criteria.
 	Select Query
 }
 

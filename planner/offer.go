@@ -1,8 +1,10 @@
 package planner
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"jwstbulk/queue"
@@ -30,9 +32,16 @@ func (w *work) offer(ctx context.Context) error {
 		layout = Folder
 	}
 	now := w.cfg.Now()
+	rule, err := w.late(ctx)
+	if err != nil {
+		return err
+	}
 	rep, err := w.q.Offer(ctx, w.id, queue.OfferConfig{
 		Layout: layout,
 		Decide: func(f queue.File) queue.Decision {
+			if d := rule(f); d != (queue.Decision{}) {
+				return d
+			}
 			if bad := unsafePart(f.Path); bad != "" {
 				return queue.Decision{State: queue.Failed, Reason: queue.ReasonRefusedName,
 					Detail: fmt.Sprintf("%.300q cannot be a safe file or folder name; exclude the file or report it to the archive", bad)}
@@ -57,8 +66,88 @@ func (w *work) offer(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("offering files: %w", err)
 	}
-	w.cfg.Logger.InfoContext(ctx, "planned", "query_id", w.id, "pending", rep.Pending, "parked", rep.Parked, "failed", rep.Failed)
+	w.cfg.Logger.InfoContext(ctx, "planned", "query_id", w.id, "pending", rep.Pending, "parked", rep.Parked, "failed", rep.Failed, "left_out", rep.Dropped)
 	return nil
+}
+
+// late gives the rules that can be applied once everything is listed and joined: --exp-type and --limit. The zero Decision
+// takes a file.
+func (w *work) late(ctx context.Context) (func(queue.File) queue.Decision, error) {
+	typed, err := w.typed(ctx)
+	if err != nil || w.query.Limit == "" {
+		return typed, err
+	}
+	last, err := w.lastWithin(ctx, typed)
+	if err != nil {
+		return nil, err
+	}
+	return func(f queue.File) queue.Decision {
+		if d := typed(f); d != (queue.Decision{}) || f.URI <= last {
+			return d
+		}
+		return queue.Decision{Rule: RuleLimit}
+	}, nil
+}
+
+// typed leaves out files whose exposure type nobody told, where exposure types are asked for: those of another type are left
+// out already when they are joined. Where the archive did not answer for all, they wait for the plan to be made again.
+func (w *work) typed(ctx context.Context) (func(queue.File) queue.Decision, error) {
+	if !w.joinsTypes() {
+		return func(queue.File) queue.Decision { return queue.Decision{} }, nil
+	}
+	failed, err := w.q.Chunks(ctx, w.id, queue.ChunkFailed)
+	if err != nil {
+		return nil, fmt.Errorf("reading chunks: %w", err)
+	}
+	unasked := slices.ContainsFunc(failed, func(c queue.Chunk) bool { return c.Kind == kindKeywords })
+	return func(f queue.File) queue.Decision {
+		switch {
+		case f.Exact:
+			return queue.Decision{}
+		case unasked && serviceOf(fileName(f.URI)) != "":
+			return queue.Decision{State: queue.Planned}
+		}
+		return queue.Decision{Rule: RuleExpType}
+	}, nil
+}
+
+// lastWithin gives the URI of the last file, by name, that --limit allows: as many as that are planned by this query, less
+// those that it, or the same question asked earlier, offered already. "" means none.
+func (w *work) lastWithin(ctx context.Context, typed func(queue.File) queue.Decision) (last string, err error) {
+	left := sizeOf(w.query.Limit)
+	rows, err := w.q.Queries(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading queries: %w", err)
+	}
+	i := slices.IndexFunc(rows, func(r queue.QueryRow) bool { return r.ID == w.id })
+	for _, r := range rows {
+		if i < 0 || !bytes.Equal(r.Spec, rows[i].Spec) {
+			continue
+		}
+		s, err := w.q.PlanSummary(ctx, r.ID)
+		if err != nil {
+			return "", fmt.Errorf("summing up the plan: %w", err)
+		}
+		left -= s.Files
+		for _, t := range s.ByState {
+			if t.Key == string(queue.Planned) {
+				left += t.Files
+			}
+		}
+	}
+	for f, err := range w.q.Files(ctx, queue.Filter{QueryID: w.id, States: []queue.State{queue.Planned}}) {
+		if err != nil {
+			return "", fmt.Errorf("reading files: %w", err)
+		}
+		if left <= 0 {
+			break
+		}
+		if typed(f).Rule == "" {
+			last = f.URI
+			left--
+		}
+	}
+	return last, nil
 }
 
 // unsafePart gives the first component of a path that is not a safe name, or the path if it belongs to jwstbulk's own files;

@@ -12,7 +12,7 @@ import (
 )
 
 // PlanList adds the files of a list to the campaign as Plan does those of a query; their exact sizes and checksums come
-// from the keyword services. The list's own folders are kept. List.Select may narrow it by Suffixes, Include and Exclude;
+// from the keyword services. The list's own folders are kept. List.Select may narrow it by Suffixes, Include, Exclude and Limit;
 // other criteria are refused with *UsageError: a list of files does not say rights, types or observations. A list of
 // observations is planned as the query that names them, which takes all criteria.
 //
@@ -29,7 +29,7 @@ func (p *Planner) PlanList(ctx context.Context, l *List) (Summary, error) {
 	if err := l.checkSelect(); err != nil {
 		return Summary{}, err
 	}
-	sel := Query{Suffixes: l.Select.Suffixes, Include: l.Select.Include, Exclude: l.Select.Exclude}
+	sel := Query{Suffixes: l.Select.Suffixes, Include: l.Select.Include, Exclude: l.Select.Exclude, Limit: l.Select.Limit}
 	id := l.ID()
 	sel.List = &id
 	sel.GuideStars = true // a list names what it wants
@@ -57,9 +57,9 @@ func (p *Planner) PlanList(ctx context.Context, l *List) (Summary, error) {
 // checkSelect refuses what the entries of a list of files cannot be chosen by.
 func (l *List) checkSelect() error {
 	rest := l.Select
-	rest.Suffixes, rest.Include, rest.Exclude, rest.GuideStars = nil, nil, nil, false
+	rest.Suffixes, rest.Include, rest.Exclude, rest.GuideStars, rest.Limit = nil, nil, nil, false, ""
 	if b, err := json.Marshal(rest); err != nil || string(b) != "{}" {
-		return &UsageError{Flag: "--from", Value: l.Name, Want: "no criteria beside --suffix, --include and --exclude"}
+		return &UsageError{Flag: "--from", Value: l.Name, Want: "no criteria beside --suffix, --include, --exclude and --limit"}
 	}
 	return nil
 }

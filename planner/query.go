@@ -30,7 +30,7 @@ type Query struct {
 	Categories   []string `json:"category,omitempty"`     // GO, GTO, ERS, DD, COM, CAL, …; becomes Where
 	Released     []string `json:"released,omitempty"`     // FROM..TO of the release; see ParseDates; becomes Where
 	Where        []string `json:"where,omitempty"`        // COLUMN=VALUES or COLUMN!=VALUES of the archive's observations
-	ExpTypes     []string `json:"exp_type,omitempty"`     // exposure types, NRC_IMAGE, MIR_*; with Via keywords only
+	ExpTypes     []string `json:"exp_type,omitempty"`     // exposure types, NRC_IMAGE, MIR_*
 	Via          string   `json:"via,omitempty"`          // keywords: list FITS files by the keyword services; "" or observations: by observations
 	For          []string `json:"for,omitempty"`          // stage1, stage2, stage3 or quicklook; becomes Suffixes or ProductTypes
 	Levels       []string `json:"level,omitempty"`        // -1..4, or 1b 2a 2b 2c 3
@@ -43,6 +43,7 @@ type Query struct {
 	Include      []string `json:"include,omitempty"`      // globs of file names; a file must match one
 	Exclude      []string `json:"exclude,omitempty"`      // globs of file names; a file must match none
 	GuideStars   bool     `json:"guide_stars,omitempty"`  // take guide-star files too; they are left out otherwise
+	Limit        string   `json:"limit,omitempty"`        // the most files that the query adds, the first ones by name; "" means all
 
 	// List names a list of files that replaces the criteria for observations; set by PlanList alone.
 	List *ListID `json:"list,omitempty"`
@@ -313,7 +314,15 @@ func normalSize(flag, v string) (string, error) {
 	return strconv.FormatUint(n, 10), nil
 }
 
-// sizeOf reads a normal size; 0 if there is none.
+func normalLimit(flag, v string) (string, error) {
+	n, err := strconv.ParseUint(strings.ReplaceAll(v, ",", ""), 10, 31)
+	if err != nil || n == 0 {
+		return "", &UsageError{flag, v, "a number of files, 1 or more"}
+	}
+	return strconv.FormatUint(n, 10), nil
+}
+
+// sizeOf reads a normal size or limit; 0 if there is none.
 func sizeOf(s string) int64 {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {

@@ -21,6 +21,8 @@ const (
 	RuleRights      = "rights"       // --rights
 	RuleInclude     = "include"      // --include: matches none
 	RuleExclude     = "exclude"      // --exclude: matches one
+	RuleExpType     = "exp-type"     // --exp-type, and files of which the archive tells none
+	RuleLimit       = "limit"        // --limit: comes after the first ones
 )
 
 // selector applies the criteria for files. They are applied here, not by the archive: its product service takes none.

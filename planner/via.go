@@ -46,9 +46,6 @@ func keywordColumn(column string) string {
 // checkVia refuses what the chosen route cannot answer.
 func (q Query) checkVia() error {
 	if q.Via != viaKeywords {
-		if len(q.ExpTypes) > 0 {
-			return &UsageError{"--exp-type", strings.Join(q.ExpTypes, ","), "--via keywords with it: observations do not tell exposure types"}
-		}
 		return nil
 	}
 	refuse := func(flag, value string) error {
@@ -77,10 +74,22 @@ func (q Query) checkVia() error {
 			return refuse("--where", c.String())
 		}
 	}
-	if q.GuideStars {
-		return refuse("--guide-stars", "true")
-	}
 	return nil
+}
+
+// joinsTypes reports a query by observations for exposure types: only the keyword services tell them, file by file.
+func (w *work) joinsTypes() bool { return w.query.Via != viaKeywords && len(w.query.ExpTypes) > 0 }
+
+// otherTypes yields the files of keyword rows whose exposure type was not asked for.
+func (w *work) otherTypes(r *mast.Reply) iter.Seq2[queue.Omitted, error] {
+	return func(yield func(queue.Omitted, error) bool) {
+		for k, err := range r.KeywordRows() {
+			wanted := slices.ContainsFunc(w.query.ExpTypes, func(p string) bool { return like(p, k.ExpType) })
+			if (err != nil || !wanted && k.URI != "") && !yield(queue.Omitted{URI: k.URI, Size: k.Size, Rule: RuleExpType}, err) {
+				return
+			}
+		}
+	}
 }
 
 // fileBranch is one question to a keyword service.
@@ -98,7 +107,7 @@ func (q Query) fileCriteria() []criterion {
 		}
 	}
 	add("--program", q.Programs, []part{{filter: mast.Filter{Column: "program", Values: q.Programs}}})
-	add("--obs", q.Obs, textParts("fileSetName", "", fileSets(q.Obs)))
+	add("--obs", q.Obs, textParts("fileSetName", "", fileSets(q.Obs, q.GuideStars)))
 	add("--instrument", q.Instruments, []part{{}}) // chooses the services
 	add("--exp-type", q.ExpTypes, textParts("exp_type", "", q.ExpTypes))
 	var dates []part
@@ -118,10 +127,13 @@ func (q Query) fileCriteria() []criterion {
 }
 
 // fileSets gives patterns of the file sets that observations may have files in: a file set is an exposure without its
-// detector. Files are told apart by obsSet.
-func fileSets(obs []string) []string {
+// detector, a visit's guide star, or a level-3 product. Files are told apart by obsSet.
+func fileSets(obs []string, guideStars bool) []string {
 	var out []string
 	for _, v := range obs {
+		if program, number, ok := strings.Cut(v, "-o"); ok && guideStars && len(number) >= 3 && digits(number[:3]) {
+			out = append(out, program+number[:3]+"*") // the visits of the observation that a product combines
+		}
 		if p, o, ok := programObs(v); ok {
 			out = append(out, fmt.Sprintf("jw%05d%03d*", p, o), fmt.Sprintf("jw%05d-o%03d*", p, o))
 			continue
@@ -140,6 +152,9 @@ func (q Query) fileBranches() []fileBranch {
 	services := []string{"Fgs", "Miri", "Nircam", "Niriss", "Nirspec"}
 	if len(q.Instruments) > 0 {
 		services = slices.DeleteFunc(services, func(s string) bool { return !slices.Contains(q.Instruments, strings.ToUpper(s)) })
+	}
+	if q.GuideStars { // they belong to visits, whatever instrument those were for
+		services = append(services, guideService)
 	}
 	var out []fileBranch
 	for _, b := range branches(q.fileCriteria()) {
@@ -194,7 +209,7 @@ func (w *work) keywordFiles(r *mast.Reply) iter.Seq2[queue.ProductRow, error] {
 	now := w.cfg.Now()
 	return func(yield func(queue.ProductRow, error) bool) {
 		for f, err := range facts(r) {
-			if err == nil && (len(f.URI) > maxURI || !strings.HasPrefix(f.URI, productPrefix) || !asked.has(f.ObsID, 0)) {
+			if err == nil && (len(f.URI) > maxURI || !strings.HasPrefix(f.URI, productPrefix) || !asked.has(f.ObsID, 0) && !asked.guides(fileName(f.URI))) {
 				continue
 			}
 			name := fileName(f.URI)

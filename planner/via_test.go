@@ -127,13 +127,11 @@ func TestPlanViaKeywordsExposureTypes(t *testing.T) {
 		t.Errorf("Plan of an unknown exposure type = %v, want *EmptyError", err)
 	}
 	for _, q := range []planner.Query{
-		{Programs: []string{"1"}, ExpTypes: []string{"NRC_*"}},
 		{Programs: []string{"1"}, Via: "pigeon"},
 		{Programs: []string{"1"}, Via: "keywords", Targets: []string{"x"}},
 		{Programs: []string{"1"}, Via: "keywords", Where: []string{"t_exptime=1"}},
 		{Programs: []string{"1"}, Via: "keywords", Where: []string{"t_obs_release!=1"}},
 		{Programs: []string{"1"}, Via: "keywords", Instruments: []string{"NIRCAM/IMAGE"}},
-		{Programs: []string{"1"}, Via: "keywords", GuideStars: true},
 		{Obs: []string{"123"}, Via: "keywords"},
 		{Via: "keywords"},
 	} {

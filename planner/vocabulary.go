@@ -44,6 +44,7 @@ func (q *Query) keys() []key {
 		{name: "include", list: &q.Include, normal: normalGlob},
 		{name: "exclude", list: &q.Exclude, normal: normalGlob},
 		{name: "guide-stars", truth: &q.GuideStars},
+		{name: "limit", text: &q.Limit, normal: normalLimit},
 	}
 }
 

@@ -84,6 +84,9 @@ func (in *ingest) finish(c Chunk, out ChunkResult) error {
 	if err == nil {
 		err = in.flushCounts()
 	}
+	if err == nil {
+		err = each(in, out.Dropped, in.dropPlanned)
+	}
 	if err != nil {
 		return err
 	}

@@ -113,16 +113,19 @@ func (o *offer) page(page []placing) error {
 		return fmt.Errorf("looking for paths that are taken: %w", err)
 	}
 	for i := range page {
-		p := &page[i]
-		alone := p.pathless || taken[p.hash]
-		if alone {
+		switch p := &page[i]; {
+		case p.Decision.Rule != "":
+			o.rep.Dropped++
+			err = o.drop(o.ctx, p.QueryID, p.ID, Omitted{URI: p.URI, Size: p.Size, Rule: p.Decision.Rule})
+		case p.Decision.State == Planned:
+		case p.pathless || taken[p.hash]:
 			err = errors.Join(o.flush(), o.settle(p)) // the holder may be in the batch
-		} else {
+		default:
 			taken[p.hash] = true
 			err = o.add(p)
 		}
 		if err != nil {
-			return fmt.Errorf("offering %q: %w", p.URI, err)
+			return fmt.Errorf("offering %q: %w", page[i].URI, err)
 		}
 	}
 	return o.flush()

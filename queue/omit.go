@@ -1,6 +1,9 @@
 package queue
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // ruleCount gathers what a chunk adds to a rule.
 type ruleCount struct {
@@ -54,4 +57,55 @@ func (in *ingest) flushCounts() error {
 	const add = `UPDATE query SET row_count=row_count+?, duplicates=duplicates+?, known=known+? WHERE id=?`
 	_, _, err := in.exec(in.ctx, add, in.rows, in.duplicate, in.known, in.queryID)
 	return err
+}
+
+// dropPlanned leaves out a file after all that this query listed and nobody has offered yet.
+func (in *ingest) dropPlanned(o Omitted) error {
+	stem, name := splitURI(o.URI)
+	stemID, ok, err := in.findDir(in.ctx, stem)
+	if err != nil || !ok {
+		return err
+	}
+	old, ok, err := in.lookup(in.ctx, selectKnown, name, stemID)
+	if err != nil || !ok || old.state != Planned || old.queryID != in.queryID {
+		return err
+	}
+	o.Size = old.size
+	return in.drop(in.ctx, in.queryID, old.id, o)
+}
+
+// What hangs on a planned file: one that was failed before has a history.
+var forgetFile = [...]string{
+	`DELETE FROM file_observation WHERE file_id=?`,
+	`DELETE FROM event WHERE file_id=?`,
+	`DELETE FROM part WHERE file_id=?`,
+	`DELETE FROM file WHERE id=? AND state='planned'`,
+}
+
+// drop removes a planned file of a query and counts it under a rule instead: its row counts as left out, not as taken in.
+func (t *tx) drop(ctx context.Context, queryID, fileID int64, o Omitted) error {
+	const (
+		rule  = `INSERT INTO rule(query_id, name) VALUES (?,?) ON CONFLICT DO UPDATE SET name = name RETURNING id`
+		count = `UPDATE rule SET row_count=row_count+1, files=files+1, bytes=bytes+? WHERE id=?`
+		less  = `UPDATE query SET row_count=row_count-1 WHERE id=?`
+	)
+	id, _, err := t.one(ctx, rule, queryID, o.Rule)
+	if err == nil {
+		_, _, err = t.exec(ctx, `INSERT INTO omitted VALUES (?,?) ON CONFLICT DO NOTHING`, hash64(o.URI), id)
+	}
+	if err == nil {
+		_, _, err = t.exec(ctx, count, max(o.Size, 0), id)
+	}
+	if err == nil {
+		_, _, err = t.exec(ctx, less, queryID)
+	}
+	for _, sql := range forgetFile {
+		if err == nil {
+			_, _, err = t.exec(ctx, sql, fileID)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("leaving out %q by rule %q: %w", o.URI, o.Rule, err)
+	}
+	return nil
 }

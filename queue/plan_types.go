@@ -56,6 +56,7 @@ type ChunkResult struct {
 	Products     iter.Seq2[ProductRow, error] // files kept and left out in one stream
 	Omitted      iter.Seq2[Omitted, error]
 	Facts        iter.Seq2[KeywordFact, error] // applied after Files and Products; unknown URIs are ignored
+	Dropped      iter.Seq2[Omitted, error]     // applied last: planned files of the query that a rule leaves out after all; others are ignored
 }
 
 // ProductRow is one row of a product list: kept when Rule is "", otherwise left out by the rule of that name.
@@ -84,7 +85,9 @@ type Observation struct {
 
 // Decision is what becomes of a planned file at Offer. The zero Decision means Pending.
 type Decision struct {
-	State  State  // Pending (or ""), Parked or Failed
+	// Rule, if not "", leaves the file out after all, as if its row had come with this rule; the rest is then ignored.
+	Rule   string
+	State  State  // Pending (or ""), Parked, Failed, or Planned: it is not offered yet
 	Reason Reason // required for Parked and Failed
 	Detail string
 	DueAt  time.Time // Parked: when to try; zero means until Unpark
@@ -108,6 +111,7 @@ type OfferReport struct {
 	PendingBytes, ParkedBytes int64 // known bytes
 	UnknownSize               int64 // files offered without a size
 	Refused, Collisions       int64 // of Failed: by ReasonRefusedName/RefusedPath and ReasonCollision
+	Dropped                   int64 // left out by a rule
 	ParkedUntil               []ParkedUntil
 }
 

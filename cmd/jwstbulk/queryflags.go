@@ -37,7 +37,7 @@ func queryFlags() []cli.Flag {
 		list("released", "release date, `FROM..TO`"),
 		list("where", "`COLUMN=VALUES` of the archive's observations, also != and ranges LO..HI, e.g. t_exptime=100..2000"),
 		&cli.StringFlag{Name: "via", Category: cat, Value: "observations", EnvVars: env("via"), Usage: "`observations|keywords`: how files are found; the keyword services list FITS files with checksums straight away"},
-		list("exp-type", "exposure `TYPE`s, e.g. NRC_IMAGE,MIR_*; with --via keywords"),
+		list("exp-type", "exposure `TYPE`s, e.g. NRC_IMAGE,MIR_*; of FITS files"),
 		list("for", "what a stage of the pipeline takes, or pictures: `stage1|stage2|stage3|quicklook`"),
 		list("level", "calibration `LEVEL`: 1, 2, 3 (or 1b, 2a, 2b, 2c), -1 for planned observations"),
 		list("suffix", "file `SUFFIX`es, e.g. uncal,rate,cal,i2d"),
@@ -49,6 +49,7 @@ func queryFlags() []cli.Flag {
 		list("include", "only files whose name matches one of these `GLOB`s"),
 		list("exclude", "no files whose name matches one of these `GLOB`s"),
 		&cli.BoolFlag{Name: "guide-stars", Category: cat, EnvVars: env("guide-stars"), Usage: "guide-star files (_gs-) too; they are left out otherwise"},
+		text("limit", "at most `N` files, the first ones by name"),
 		&cli.StringFlag{Name: "query", Category: cat, EnvVars: env("query"), TakesFile: true, Usage: "read the query from `FILE` (TOML, the flags above are its keys); flags given as well replace its keys"},
 		&cli.StringFlag{Name: "from", Category: cat, EnvVars: env("from"), TakesFile: true, Usage: "start from the list in `FILE` (- for stdin): a MAST curl script, URIs, a table (CSV, ECSV, VOTable) of files or observations, subscription JSON"},
 		&cli.BoolFlag{Name: "skip-bad-lines", Category: cat, EnvVars: env("skip-bad-lines"), Usage: "leave out, and count, the lines of --from that cannot be read"},
@@ -105,7 +106,7 @@ func valuesFile(flag, file string) ([]string, error) {
 // criteria reads the query flags, and the query file that they replace the keys of.
 func criteria(c *cli.Context) (planner.Query, error) {
 	q := planner.Query{Rights: c.String("rights"), Radius: c.String("radius"), Via: c.String("via"), MinSize: c.String("min-size"),
-		MaxSize: c.String("max-size"), GuideStars: c.Bool("guide-stars")}
+		MaxSize: c.String("max-size"), Limit: c.String("limit"), GuideStars: c.Bool("guide-stars")}
 	for name, to := range map[string]*[]string{"program": &q.Programs, "obs": &q.Obs, "instrument": &q.Instruments, "filter": &q.Filters,
 		"target": &q.Targets, "cone": &q.Cones, "object": &q.Objects, "date": &q.Dates, "pi": &q.PIs, "category": &q.Categories,
 		"released": &q.Released, "where": &q.Where, "exp-type": &q.ExpTypes, "for": &q.For, "level": &q.Levels, "suffix": &q.Suffixes, "product-type": &q.ProductTypes,
@@ -155,13 +156,13 @@ func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *planner.List, e
 	}
 	l.Select = q
 	if len(l.Obs) == 0 {
-		l.Select = planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude}
+		l.Select = planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude, Limit: q.Limit}
 		for _, f := range queryFlags() {
 			switch name := f.Names()[0]; name {
-			case "from", "suffix", "include", "exclude", "skip-bad-lines", "layout":
+			case "from", "suffix", "include", "exclude", "limit", "skip-bad-lines", "layout":
 			default:
 				if c.IsSet(name) {
-					return q, nil, usagef("--from names the files itself; only --suffix, --include and --exclude narrow it, not --%s", name)
+					return q, nil, usagef("--from names the files itself; only --suffix, --include, --exclude and --limit narrow it, not --%s", name)
 				}
 			}
 		}

@@ -99,8 +99,13 @@ func writeSummary(w io.Writer, s planner.Summary) error {
 }
 
 func ruleHint(rule string) string {
-	if rule == "guide-stars" {
+	switch rule {
+	case planner.RuleGuideStars:
 		return " (--guide-stars takes them)"
+	case planner.RuleExpType:
+		return " (another one, or none is listed, as for pictures, tables and associations)"
+	case planner.RuleLimit:
+		return " (they come after the first ones by name)"
 	}
 	return ""
 }

@@ -1,0 +1,200 @@
+package planner_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jwstbulk/internal/mast"
+	"jwstbulk/internal/masttest"
+	"jwstbulk/planner"
+	"jwstbulk/queue"
+)
+
+// names are the sorted URIs of a campaign's files.
+func (r *rig) names() []string { return slices.Sorted(maps.Keys(r.files())) }
+
+func leftOut(s planner.Summary, rule string) int64 {
+	for _, t := range s.LeftOut {
+		if t.Key == rule {
+			return t.Files
+		}
+	}
+	return 0
+}
+
+// TestPlanLimit: the first files by name are offered by any route, the same ones when the question is asked again, and the
+// rest is counted as left out.
+func TestPlanLimit(t *testing.T) {
+	t.Parallel()
+	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 12})})
+	cal := func(f masttest.File) bool {
+		return wanted(f) && strings.HasSuffix(f.Name, "_cal.fits") && f.Program == firstProgram
+	}
+	all := slices.Sorted(maps.Keys(truth(srv, cal)))
+	list, err := planner.ParseList(strings.NewReader(strings.Join(all, "\n")), "list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(list.Items) // the order of names counts, not that of the list
+	list.Select.Limit = "3"
+	q := planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}, Limit: "3"}
+	keywords := q
+	keywords.Via = "keywords"
+	for name, plan := range map[string]func(*rig) (planner.Summary, error){
+		"observations": func(r *rig) (planner.Summary, error) { return r.planner().Plan(t.Context(), q) },
+		"keywords":     func(r *rig) (planner.Summary, error) { return r.planner().Plan(t.Context(), keywords) },
+		"list":         func(r *rig) (planner.Summary, error) { return r.planner().PlanList(t.Context(), list) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRigOn(t, srv)
+			for again := range 2 {
+				s, err := plan(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := int64(3 * (1 - again)); s.Files != want || s.Pending != want {
+					t.Errorf("plan %d: %d files, %d pending, want %d", again, s.Files, s.Pending, want)
+				}
+				if n := leftOut(s, planner.RuleLimit); n != int64(len(all))-3 {
+					t.Errorf("plan %d: %d files left out by the limit, want %d", again, n, len(all)-3)
+				}
+				if !strings.Contains(string(s.Query), `"limit":"3"`) {
+					t.Errorf("the stored query is %s", s.Query)
+				}
+				if d := cmp.Diff(all[:3], r.names()); d != "" {
+					t.Errorf("plan %d: files (-want +got):\n%s", again, d)
+				}
+			}
+			if rule, ok, err := r.q.Omission(t.Context(), all[len(all)-1]); err != nil || !ok || rule != planner.RuleLimit {
+				t.Errorf("the last file was left out by %q, %v, %v", rule, ok, err)
+			}
+			c, err := r.q.Counts(t.Context())
+			if err != nil || c.Total().Files != 3 {
+				t.Errorf("the campaign counts %+v, %v, want 3 files", c, err)
+			}
+			// Without the limit the rest comes.
+			r.plan(planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}})
+			if d := cmp.Diff(all, r.names()); d != "" {
+				t.Errorf("without the limit (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestPlanExposureTypes: by observations, files of other exposure types are left out once the keywords have told, and so are
+// those of which nobody tells a type.
+func TestPlanExposureTypes(t *testing.T) {
+	t.Parallel()
+	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 24, PerProgram: 4})})
+	types, programs := map[string]int{}, map[string]bool{}
+	for f := range srv.Files(func(f masttest.File) bool { return wanted(f) && f.Product != "" }) {
+		types[f.ExpType]++
+		programs[f.Program] = true
+	}
+	if len(types) < 2 {
+		t.Fatalf("the catalogue has types %v, want several", types)
+	}
+	for typ := range types {
+		want := slices.Sorted(maps.Keys(truth(srv, func(f masttest.File) bool {
+			return wanted(f) && f.Product != "" && f.ExpType == typ
+		})))
+		r := newRigOn(t, srv)
+		q := planner.Query{Programs: slices.Sorted(maps.Keys(programs)), ExpTypes: []string{strings.ToLower(typ[:len(typ)-2]) + "*"}}
+		s := r.plan(q)
+		if d := cmp.Diff(want, r.names()); d != "" {
+			t.Errorf("%s: files (-want +got):\n%s", typ, d)
+		}
+		if s.Files != int64(len(want)) || leftOut(s, planner.RuleExpType) == 0 {
+			t.Errorf("%s: %d files, left out %+v", typ, s.Files, s.LeftOut)
+		}
+		for _, f := range r.files() {
+			if f.State != queue.Pending {
+				t.Errorf("%s is %s, want pending", f.URI, f.State)
+			}
+		}
+	}
+	r := newRigOn(t, srv)
+	var empty *planner.EmptyError
+	if _, err := r.planner().Plan(t.Context(), planner.Query{Programs: []string{firstProgram}, ExpTypes: []string{"X_*"}}); !errors.As(err, &empty) || len(empty.LeftOut) == 0 {
+		t.Errorf("Plan of an unknown exposure type = %v, want *EmptyError that counts what it left out", err)
+	}
+	var usage *planner.UsageError
+	if err := (planner.Query{ExpTypes: []string{"NRC_*"}}).Validate(); !errors.As(err, &usage) {
+		t.Errorf("Validate of an exposure type alone = %v, want *UsageError", err)
+	}
+}
+
+// TestPlanExposureTypesUnanswered: files whose type the archive did not tell this time are neither offered nor left out; the
+// plan that asks again decides.
+func TestPlanExposureTypesUnanswered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 3})})
+	archive := r.cfg.Archive
+	r.cfg.Archive = hooked{archive, func(op string, _ []int64) error {
+		if strings.Contains(op, "keywords") {
+			return &mast.Error{Err: mast.ErrService}
+		}
+		return nil
+	}}
+	q := planner.Query{Programs: []string{firstProgram}, ExpTypes: []string{"NRC_*"}}
+	s := r.plan(q)
+	if s.Complete() || s.Pending != 0 {
+		t.Errorf("Plan = %d pending, failed %+v; want none offered and the plan unfinished", s.Pending, s.FailedChunks)
+	}
+	r.cfg.Archive = archive
+	if s = r.plan(q); !s.Complete() || s.Pending == 0 || !s.Resumed {
+		t.Errorf("Plan again = %d pending, failed %+v", s.Pending, s.FailedChunks)
+	}
+	for _, f := range r.files() {
+		if f.State != queue.Pending || !strings.Contains(f.URI, "nrc") && !strings.Contains(f.URI, "nircam") {
+			t.Errorf("%s is %s", f.URI, f.State)
+		}
+	}
+}
+
+// TestPlanGuideStarsViaKeywords: both routes find the same guide-star files, whatever is asked of the observations.
+func TestPlanGuideStarsViaKeywords(t *testing.T) {
+	t.Parallel()
+	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 12})})
+	guides := func(r *rig) (out []string) {
+		for _, uri := range r.names() {
+			if strings.Contains(uri, "_gs-") && strings.HasSuffix(uri, ".fits") {
+				out = append(out, uri)
+			}
+		}
+		return out
+	}
+	exposure := ""
+	for f := range srv.Files(func(f masttest.File) bool { return wanted(f) && strings.HasSuffix(f.Name, "_cal.fits") }) {
+		exposure = f.ObsID
+		break
+	}
+	for name, q := range map[string]planner.Query{
+		"programme":   {Programs: []string{firstProgram}},
+		"observation": {Obs: []string{firstProgram + ":2"}},
+		"exposure":    {Obs: []string{exposure}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q.GuideStars, q.Include = true, []string{"*_gs-*.fits"}
+			one, two := newRigOn(t, srv), newRigOn(t, srv)
+			one.plan(q)
+			q.Via = "keywords"
+			two.plan(q)
+			if d := cmp.Diff(guides(one), guides(two)); d != "" || len(guides(one)) == 0 {
+				t.Errorf("guide stars (-observations +keywords):\n%s", d)
+			}
+			for _, f := range two.files() {
+				if !f.Exact || f.Checksum == nil {
+					t.Errorf("%s has no exact size and checksum", f.URI)
+				}
+			}
+		})
+	}
+}
