@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -44,7 +46,7 @@ type planOptions struct {
 	campaign campaign.Config
 	query    planner.Query
 	list     *planner.List  // instead of query, if not nil
-	layout   string         // as --layout takes it
+	layout   string         // as --layout takes it; "" is the campaign's
 	target   string         // the directory whose space counts; "" means the campaign's
 	limits   planner.Limits // of the run that would follow
 	adopt    campaign.Adopt // what is on disk already
@@ -68,10 +70,16 @@ func readPlan(c *cli.Context, o output) (planOptions, error) {
 	return p, err
 }
 
+// readLayout reads --layout; "" if it is not given: then the campaign's holds.
 func readLayout(c *cli.Context) (string, error) {
 	text := c.String("layout")
-	_, err := planner.ParseLayout(text)
-	return text, err
+	if _, err := planner.ParseLayout(text); err != nil {
+		return "", err
+	}
+	if named := strings.ToLower(text); named == "mast" || named == "flat" || named == "program" {
+		return named, nil
+	}
+	return text, nil
 }
 
 // runPlan plans and prints the summary.
@@ -100,6 +108,7 @@ func runDryPlan(ctx context.Context, o output, p planOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	p.layout = cmp.Or(p.layout, campaign.LayoutOf(ctx, p.campaign))
 	p.target, p.campaign.Dir, p.campaign.QueuePath = p.campaign.Dir, dir, ""
 	return runPlan(ctx, o, p)
 }
@@ -110,12 +119,12 @@ func planInto(ctx context.Context, o output, c *campaign.Campaign, p planOptions
 	if err != nil {
 		return planner.Summary{}, err
 	}
-	layout, err := planner.ParseLayout(p.layout)
+	layout, now, before, err := c.UseLayout(ctx, p.layout)
 	if err != nil {
 		return planner.Summary{}, err
 	}
-	if err := c.RememberLayout(ctx, p.layout); err != nil {
-		return planner.Summary{}, err
+	if before != "" && now != before {
+		o.say("the layout is %s from now on, it was %s; files that were planned before stay where they are", now, before)
 	}
 	show := newPlanProgress(o)
 	defer show.close()

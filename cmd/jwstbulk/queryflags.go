@@ -53,7 +53,7 @@ func queryFlags() []cli.Flag {
 		&cli.StringFlag{Name: "query", Category: cat, EnvVars: env("query"), TakesFile: true, Usage: "read the query from `FILE` (TOML, the flags above are its keys); flags given as well replace its keys"},
 		&cli.StringFlag{Name: "from", Category: cat, EnvVars: env("from"), TakesFile: true, Usage: "start from the list in `FILE` (- for stdin): a MAST curl script, URIs, a table (CSV, ECSV, VOTable) of files or observations, subscription JSON"},
 		&cli.BoolFlag{Name: "skip-bad-lines", Category: cat, EnvVars: env("skip-bad-lines"), Usage: "leave out, and count, the lines of --from that cannot be read"},
-		&cli.StringFlag{Name: "layout", Category: cat, Value: "mast", EnvVars: env("layout"), Usage: "where files go: `mast|flat|program|TEMPLATE`, e.g. {program}/{instrument}/{name}"},
+		&cli.StringFlag{Name: "layout", Category: cat, EnvVars: env("layout"), Usage: "where new files go: `mast|flat|program|TEMPLATE`, e.g. {program}/{instrument}/{name} (default: the campaign's, mast at first)"},
 	}
 }
 

@@ -328,7 +328,7 @@ func TestAskAgainKeepsTheLayout(t *testing.T) {
 	if _, _, err := c.Queue.AddQuery(t.Context(), spec); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.RememberLayout(t.Context(), "flat"); err != nil {
+	if _, _, _, err := c.UseLayout(t.Context(), "flat"); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := c.AskAgain(t.Context(), planner.Config{}); err != nil || n == 0 {
