@@ -2,10 +2,12 @@ package planner_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -196,5 +198,45 @@ func TestPlanGuideStarsViaKeywords(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPlanDisagreement: where both routes know a file they must agree on it; if not, the summary counts it, its history says what
+// each stated, and the keyword services' size stands.
+func TestPlanDisagreement(t *testing.T) {
+	t.Parallel()
+	const name = "jw10001001001_02101_00001_nrcb1_cal.fits"
+	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 2}),
+		Faults: []masttest.Fault{{URI: name, Do: masttest.DoProduct, Value: "+2880"}}})
+	truth := truth(srv, func(f masttest.File) bool { return f.Name == name })["mast:JWST/product/"+name]
+	for _, via := range [][]string{{""}, {"", ""}, {"keywords", ""}, {"", "keywords"}} {
+		r := newRigOn(t, srv)
+		var s planner.Summary
+		for _, v := range via {
+			s = r.plan(planner.Query{Programs: []string{firstProgram}, Include: []string{name}, Via: v})
+		}
+		last := via[len(via)-1]
+		if want := 1 - min(len(last), 1); len(s.Disagree) != want || want == 1 && (s.Disagree[0].Key != "size" || s.Disagree[0].Files != 1) {
+			t.Errorf("%q: the summary counts %+v", via, s.Disagree)
+		}
+		f := r.files()[truth.URI]
+		if !f.Exact || f.Size != truth.Size {
+			t.Errorf("%q: size %d, exact %v, want %d", via, f.Size, f.Exact, truth.Size)
+		}
+		events, err := r.q.Events(t.Context(), f.ID)
+		if err != nil || len(events) != 1 || events[0].Kind != "disagree" || !strings.Contains(events[0].Detail, fmt.Sprintf("keyword service %d", truth.Size)) {
+			t.Errorf("%q: events %+v, %v", via, events, err)
+		}
+	}
+}
+
+// A product list that calls a file public which the keyword service releases later contradicts it, too.
+func TestPlanDisagreementAboutRights(t *testing.T) {
+	t.Parallel()
+	past := time.Date(2022, 1, 1, 0, 0, 0, 0, time.UTC) // by the archive's clock everything is exclusive
+	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 2}), Now: func() time.Time { return past }})
+	s := r.plan(planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}})
+	if len(s.Disagree) != 1 || s.Disagree[0].Key != "rights" || s.Disagree[0].Files != s.Files {
+		t.Errorf("the summary counts %+v of %d files", s.Disagree, s.Files)
 	}
 }

@@ -41,6 +41,10 @@ type Summary struct {
 	Requests     int64         `json:"requests"`   // to the archive, for this query
 	ElapsedMS    int64         `json:"elapsed_ms"` // spent waiting for them
 
+	// Disagree counts the files of which the archive's lists contradict each other: size or rights. The keyword services' size
+	// and the product list's rights are taken.
+	Disagree []Tally `json:"disagree"`
+
 	Resolved     []Resolved    `json:"resolved,omitempty"` // names and where they are
 	FailedChunks []FailedChunk `json:"failed_chunks"`      // what the archive did not list
 }
@@ -145,7 +149,7 @@ func (w *work) summary(ctx context.Context, spec []byte, resumed bool) (Summary,
 		Version: 1, Query: spec, QueryID: w.id, Resumed: resumed,
 		Files: ps.Files, Bytes: ps.Bytes, UnknownSize: ps.UnknownSize,
 		ByInstrument: tallies(ps.ByInstrument), ByLevel: tallies(ps.ByLevel), BySuffix: tallies(ps.BySuffix), ByAccess: tallies(ps.ByRights),
-		ByProgram: tallies(ps.ByProgram), ByType: tallies(ps.ByType), LeftOut: tallies(ps.Omitted),
+		ByProgram: tallies(ps.ByProgram), ByType: tallies(ps.ByType), LeftOut: tallies(ps.Omitted), Disagree: tallies(ps.Disagree),
 		ParkedUntil: []ParkedUntil{}, Observations: ps.Observations, Rows: ps.Rows, Duplicates: ps.Duplicates, Known: ps.Known,
 		Requests: ps.Requests, ElapsedMS: ps.Elapsed.Milliseconds(), FailedChunks: []FailedChunk{}, Resolved: w.resolved,
 	}

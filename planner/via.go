@@ -213,7 +213,8 @@ func (w *work) keywordFiles(r *mast.Reply) iter.Seq2[queue.ProductRow, error] {
 				continue
 			}
 			name := fileName(f.URI)
-			row := queue.ProductRow{File: queue.NewFile{URI: f.URI, Name: name, ObsID: f.ObsID, Size: f.Size, Facts: f.Facts}}
+			// The size comes with the facts of the same reply: here it would pass for a product list's.
+			row := queue.ProductRow{File: queue.NewFile{URI: f.URI, Name: name, ObsID: f.ObsID, Size: -1, Facts: f.Facts}}
 			if row.File.Rights = "PUBLIC"; f.ReleaseAt.After(now) {
 				row.File.Rights = "EXCLUSIVE_ACCESS"
 			}

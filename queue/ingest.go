@@ -79,10 +79,10 @@ func (in *ingest) finish(c Chunk, out ChunkResult) error {
 		err = in.flushPairs(true)
 	}
 	if err == nil {
-		err = each(in, out.Facts, in.fact)
+		err = in.flushCounts() // before sizes change: a trigger moves them within the counts
 	}
 	if err == nil {
-		err = in.flushCounts()
+		err = each(in, out.Facts, in.fact)
 	}
 	if err == nil {
 		err = each(in, out.Dropped, in.dropPlanned)
@@ -206,8 +206,13 @@ func (in *ingest) again(stemID int64, name string, f NewFile) (int64, error) {
 			next.queryID = in.queryID // the query that listed it was never offered
 		}
 	}
-	if f.Size >= 0 && old.exact == 0 {
+	switch {
+	case f.Size >= 0 && old.exact == 0:
 		next.size = f.Size
+	case f.Size >= 0 && f.Size != old.size && old.state != Done && old.state != Placing:
+		if err := in.disagree(in.ctx, old.id, sizesDiffer(f.Size, old.size)); err != nil {
+			return 0, err
+		}
 	}
 	if err := next.folder(in, f); err != nil {
 		return 0, err
@@ -312,6 +317,9 @@ func (in *ingest) fact(f KeywordFact) error {
 // storeFact applies a keyword row, whose size is exact.
 func (t *tx) storeFact(ctx context.Context, old knownFile, f KeywordFact) error {
 	next := old
+	if err := t.compare(ctx, old, f); err != nil {
+		return err
+	}
 	if f.Size >= 0 {
 		next.size, next.exact = f.Size, 1
 	}

@@ -135,6 +135,7 @@ type PlanSummary struct {
 	ByProgram    []Tally
 	ByType       []Tally // productType
 	Omitted      []Tally // Key is the rule; Rows counts listings, Files distinct URIs
+	Disagree     []Tally // Key is size or rights: files of which two lists of the archive say different things; see Reader.Events
 	Rows         int64   // product rows taken in
 	Duplicates   int64   // rows folded into a file this query had listed already
 	Known        int64   // rows of files an earlier query of the campaign had listed

@@ -14,7 +14,7 @@ import (
 // second at a million files.
 func (r *Reader) PlanSummary(ctx context.Context, queryID int64) (PlanSummary, error) {
 	s := summary{queryID: queryID, PlanSummary: PlanSummary{Chunks: map[ChunkState]int64{}}}
-	for _, step := range []func(context.Context, *conn) error{s.files, s.omitted, s.parked, s.chunks} {
+	for _, step := range []func(context.Context, *conn) error{s.files, s.omitted, s.parked, s.chunks, s.disagreements} {
 		err := r.run(ctx, func(c *conn) error { return step(ctx, c) })
 		if err != nil {
 			return PlanSummary{}, fmt.Errorf("summing up query %d: %w", queryID, err)

@@ -90,12 +90,26 @@ func writeSummary(w io.Writer, s planner.Summary) error {
 	if s.Failed > 0 {
 		fmt.Fprintf(&b, "refused   %s: see `jwstbulk errors`\n", files(s.Failed))
 	}
+	for _, t := range s.Disagree {
+		fmt.Fprintf(&b, "DISAGREE  %s: %s\n", files(t.Files), disagreement(t.Key))
+	}
 	for _, f := range s.FailedChunks {
 		fmt.Fprintf(&b, "NOT LISTED  the archive did not answer for %s of %d observations: %s; plan again later\n", f.Kind, len(f.Obsids), clean(f.Error))
 	}
 	writeTallies(&b, s)
 	_, err := fmt.Fprint(w, b.String())
 	return err
+}
+
+// disagreement says what the archive's lists contradict each other about, and whom we believe.
+func disagreement(what string) string {
+	switch what {
+	case "size":
+		return "product list and keyword service state different lengths; the keyword service's counts (`jwstbulk why FILE` shows both)"
+	case "rights":
+		return "the product list's rights do not fit the keyword service's release date; the rights count, and the download will tell (`jwstbulk why FILE` shows both)"
+	}
+	return "the archive's lists contradict each other about " + what
 }
 
 func ruleHint(rule string) string {

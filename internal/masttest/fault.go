@@ -50,6 +50,7 @@ const (
 
 	DoChecksum Do = "checksum" // metadata lists: first 32 hex digits of Value "sha1" or "sha256", "stale" of the older version, "none", or a literal
 	DoSize     Do = "size"     // metadata lists: Value "null", "+N", "-N" or a number
+	DoProduct  Do = "product"  // product lists alone, which then contradict the keyword services: the same
 )
 
 // Fault says which requests misbehave and how. Faults are looked at in the order they were set; every one that matches
@@ -75,7 +76,7 @@ type Fault struct {
 var allDo = []Do{DoStatus, DoMissing, DoDenied, DoHTML, DoRedirect, DoSlowHeaders, DoHang, DoResetAtStart, DoUnsatisfied,
 	DoReset, DoCut, DoChunkCut, DoChunked, DoNoLength, DoTwoLengths, DoStall, DoDrip, DoBitFlip, DoGzip, DoIgnoreRange,
 	DoIgnoreIfRange, DoOverlap, DoContentRange, DoMultipart, DoReprocess, DoWeakETag, DoNoValidators, DoDisposition,
-	DoHeader, DoHugeHeader, DoContentLength, DoChecksum, DoSize}
+	DoHeader, DoHugeHeader, DoContentLength, DoChecksum, DoSize, DoProduct}
 
 func (f Fault) validate() error {
 	if !slices.Contains(allDo, f.Do) {
@@ -144,7 +145,7 @@ func (fs *faults) clear() {
 // subject is what a fault is matched against.
 type subject struct{ method, path, uri, service string }
 
-func listing(d Do) bool { return d == DoChecksum || d == DoSize }
+func listing(d Do) bool { return d == DoChecksum || d == DoSize || d == DoProduct }
 
 // due counts the request with every matching fault and returns those that act on it, in order.
 func (fs *faults) due(sub subject) []Fault {

@@ -78,7 +78,7 @@ func (s *Server) keywordCells() map[string]column[File] {
 		"datamodl":      str(func(f *File) string { return f.dataModel() }),
 		"filter":        str(func(f *File) string { return f.Filters }),
 		"checksum":      str(func(f *File) string { return s.checksum(*f) }),
-		"fileSize":      {typ: "int", get: func(f *File) any { return s.listedSize(f, lies) }},
+		"fileSize":      {typ: "int", get: func(f *File) any { return s.listedSize(f, lies, DoSize) }},
 		"ArchiveFileID": whole(func(f *File) int64 { return f.ArchiveID }),
 		"FileSetId":     whole(func(f *File) int64 { return f.FileSetID }),
 		"FileTypeID":    whole(func(f *File) int64 { return f.FileTypeID }),

@@ -82,18 +82,24 @@ func describeProduct(p *Product) string {
 
 // appendSize appends the size that lists give, which need not be that of the bytes.
 func (s *Server) appendSize(b []byte, f *File, lies bool) []byte {
-	if v := s.listedSize(f, lies); v != nil {
+	if v := s.listedSize(f, lies, DoProduct, DoSize); v != nil {
 		return strconv.AppendInt(b, v.(int64), 10)
 	}
 	return append(b, "null"...)
 }
 
-// listedSize is an int64 or nil.
-func (s *Server) listedSize(f *File, lies bool) any {
+// listedSize is an int64 or nil; the first of kinds that is set counts.
+func (s *Server) listedSize(f *File, lies bool, kinds ...Do) any {
 	if !lies {
 		return f.Size
 	}
-	ft, ok := s.faults.listed(f.URI, DoSize)
+	var ft Fault
+	ok := false
+	for _, do := range kinds {
+		if ft, ok = s.faults.listed(f.URI, do); ok {
+			break
+		}
+	}
 	if !ok {
 		return f.Size
 	}
