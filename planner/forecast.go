@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/dustin/go-humanize"
+
 	"jwstbulk/queue"
 )
 
@@ -15,13 +17,15 @@ type Limits struct {
 
 // Forecast is what is known of a fetch before a byte moves. What is parked, failed or lent counts for nothing.
 type Forecast struct {
-	Files      int64 `json:"files"` // to fetch
-	Bytes      int64 `json:"bytes"` // of those with a known size
-	NeedBytes  int64 `json:"needs_bytes"`
-	NeedInodes int64 `json:"needs_inodes"`
-	FreeBytes  int64 `json:"free_bytes"`  // of the file system; -1 if it has no limit or it is not known
-	FreeInodes int64 `json:"free_inodes"` // the same
-	TooLarge   bool  `json:"too_large"`   // it does not fit
+	Files       int64 `json:"files"` // to fetch
+	Bytes       int64 `json:"bytes"` // of those with a known size
+	NeedBytes   int64 `json:"needs_bytes"`
+	NeedInodes  int64 `json:"needs_inodes"`
+	FreeBytes   int64 `json:"free_bytes"`   // of the file system; -1 if it has no limit or it is not known
+	FreeInodes  int64 `json:"free_inodes"`  // the same
+	QuotaBytes  int64 `json:"quota_bytes"`  // what the user's quota leaves; -1 if there is none or it is not known
+	QuotaInodes int64 `json:"quota_inodes"` // the same
+	TooLarge    bool  `json:"too_large"`    // it does not fit into either
 
 	// OnDisk is what lies on disk already under the right name and with the right length, of Files. Zero if nobody looked.
 	OnDisk OnDisk `json:"on_disk"`
@@ -40,11 +44,12 @@ type OnDisk struct {
 // archive and the network add to that. folders and free are as for CheckSpace; an error of it leaves the free space unknown.
 func NewForecast(c queue.Counts, folders int64, l Limits, free func() (bytes, inodes uint64, err error)) Forecast {
 	todo := remaining(c)
-	f := Forecast{Files: todo.Files, Bytes: todo.Bytes, NeedBytes: withMargin(todo.Bytes), NeedInodes: todo.Files + folders, FreeBytes: -1, FreeInodes: -1}
+	f := Forecast{Files: todo.Files, Bytes: todo.Bytes, NeedBytes: withMargin(todo.Bytes), NeedInodes: todo.Files + folders, FreeBytes: -1, FreeInodes: -1,
+		QuotaBytes: -1, QuotaInodes: -1}
 	if b, i, err := free(); err == nil {
 		f.FreeBytes, f.FreeInodes = limited(b), limited(i)
 	}
-	f.TooLarge = f.Files > 0 && (f.FreeBytes >= 0 && f.NeedBytes > f.FreeBytes || f.FreeInodes >= 0 && f.NeedInodes > f.FreeInodes)
+	f.TooLarge = f.exceeds(f.FreeBytes, f.FreeInodes)
 	if l.Rate > 0 {
 		f.AtLeast, f.Bound = float64(f.Files)/l.Rate, "--rate"
 	}
@@ -53,6 +58,18 @@ func NewForecast(c queue.Counts, folders int64, l Limits, free func() (bytes, in
 			f.AtLeast, f.Bound = s, "--limit-rate"
 		}
 	}
+	return f
+}
+
+// exceeds reports that what is to be fetched needs more; -1 is no limit.
+func (f Forecast) exceeds(bytes, inodes int64) bool {
+	return f.Files > 0 && (bytes >= 0 && f.NeedBytes > bytes || inodes >= 0 && f.NeedInodes > inodes)
+}
+
+// WithQuota adds what the user's quota leaves: bytes and inodes, math.MaxUint64 for what has no limit.
+func (f Forecast) WithQuota(bytes, inodes uint64) Forecast {
+	f.QuotaBytes, f.QuotaInodes = limited(bytes), limited(inodes)
+	f.TooLarge = f.TooLarge || f.exceeds(f.QuotaBytes, f.QuotaInodes)
 	return f
 }
 
@@ -82,15 +99,22 @@ func limited(n uint64) int64 {
 type SpaceError struct {
 	NeedBytes, FreeBytes   uint64
 	NeedInodes, FreeInodes uint64
+	Quota                  bool // it is the user's quota that leaves so little
 }
 
 // Error names what is missing, in bytes or inodes.
 func (e *SpaceError) Error() string {
-	if e.NeedBytes > e.FreeBytes {
-		return fmt.Sprintf("not enough space: %d bytes needed, %d free", e.NeedBytes, e.FreeBytes)
+	of := "free"
+	if e.Quota {
+		of = "left by your quota"
 	}
-	return fmt.Sprintf("not enough inodes: %d files and folders needed, %d free", e.NeedInodes, e.FreeInodes)
+	if e.NeedBytes > e.FreeBytes {
+		return fmt.Sprintf("not enough space: %s needed, %s %s", humanize.IBytes(e.NeedBytes), humanize.IBytes(e.FreeBytes), of)
+	}
+	return fmt.Sprintf("not enough inodes: %s files and folders needed, %s %s", count(e.NeedInodes), count(e.FreeInodes), of)
 }
+
+func count(n uint64) string { return humanize.Comma(int64(min(n, math.MaxInt64))) }
 
 // CheckSpace compares what a campaign has still to fetch with what the file system has free: bytes and 2 % more, one inode
 // a file and one a folder. Files of unknown size count for their inode alone; what is parked, failed or lent counts for

@@ -20,7 +20,7 @@ func TestNewForecast(t *testing.T) {
 	space := func(b, i uint64, err error) func() (uint64, uint64, error) {
 		return func() (uint64, uint64, error) { return b, i, err }
 	}
-	base := planner.Forecast{Files: 100, Bytes: 10_000_000_000, NeedBytes: 10_200_000_000, NeedInodes: 103, FreeBytes: -1, FreeInodes: -1}
+	base := planner.Forecast{Files: 100, Bytes: 10_000_000_000, NeedBytes: 10_200_000_000, NeedInodes: 103, FreeBytes: -1, FreeInodes: -1, QuotaBytes: -1, QuotaInodes: -1}
 	for _, tc := range []struct {
 		name   string
 		limits planner.Limits
@@ -45,6 +45,15 @@ func TestNewForecast(t *testing.T) {
 				t.Errorf("NewForecast (-want +got):\n%s", d)
 			}
 		})
+	}
+	f := planner.NewForecast(counts, 3, planner.Limits{}, space(math.MaxUint64, 1000, nil))
+	for _, tc := range []struct {
+		bytes, inodes uint64
+		large         bool
+	}{{10_200_000_000, math.MaxUint64, false}, {10_199_999_999, math.MaxUint64, true}, {math.MaxUint64, 103, false}, {math.MaxUint64, 102, true}, {0, 0, true}} {
+		if q := f.WithQuota(tc.bytes, tc.inodes); q.TooLarge != tc.large || tc.inodes == 103 && (q.QuotaBytes != -1 || q.QuotaInodes != 103) {
+			t.Errorf("WithQuota(%d, %d) = %+v, want too large %v", tc.bytes, tc.inodes, q, tc.large)
+		}
 	}
 	if f := planner.NewForecast(queue.Counts{}, 0, planner.Limits{Rate: 1}, space(0, 0, nil)); f.TooLarge || f.AtLeast != 0 {
 		t.Errorf("NewForecast of nothing = %+v", f)

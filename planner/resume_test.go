@@ -304,7 +304,7 @@ func ExampleCheckSpace() {
 	counts := queue.Counts{State: map[queue.State]queue.Count{queue.Pending: {Files: 2, Bytes: 1000}}}
 	err := planner.CheckSpace(counts, 1, func() (bytes, inodes uint64, err error) { return 500, 1 << 20, nil })
 	fmt.Println(err)
-	// Output: not enough space: 1020 bytes needed, 500 free
+	// Output: not enough space: 1020 B needed, 500 B free
 }
 
 // A table of observations is planned as the query that names them; the criteria of files apply.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"slices"
 	"syscall"
@@ -231,8 +230,7 @@ func explain(err error) (text, hint string) {
 	text = err.Error()
 	switch {
 	case errors.As(err, &space):
-		return fmt.Sprintf("%s (%s needed, %s free)", text, size(int64(min(space.NeedBytes, math.MaxInt64))), size(int64(min(space.FreeBytes, math.MaxInt64)))),
-			"make room, narrow the query, or start all the same with --ignore-space; the plan is kept"
+		return text, "make room, narrow the query, or start all the same with --ignore-space; the plan is kept"
 	case errors.Is(err, queue.ErrNoCampaign):
 		return text, "give the directory of one with -d, or start one with `jwstbulk get`"
 	case errors.Is(err, queue.ErrSchemaTooNew):

@@ -44,6 +44,12 @@ func writeForecast(w io.Writer, f planner.Forecast) error {
 	}
 	fmt.Fprintf(&b, "space     %s needed with a margin, %s; %s inodes needed, %s\n", size(f.NeedBytes), free(f.FreeBytes, size),
 		number(f.NeedInodes), free(f.FreeInodes, number))
+	if f.QuotaBytes >= 0 {
+		fmt.Fprintf(&b, "quota     leaves %s\n", size(f.QuotaBytes))
+	}
+	if f.QuotaInodes >= 0 {
+		fmt.Fprintf(&b, "quota     leaves %s inodes\n", number(f.QuotaInodes))
+	}
 	if f.TooLarge {
 		unless := ""
 		if f.OnDisk.Files > 0 {

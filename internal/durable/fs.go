@@ -9,7 +9,7 @@ import (
 
 // FreeSpace returns the bytes and inodes an ordinary user may still take on the file system that holds dir.
 // File systems without a fixed number of inodes (btrfs, many network ones) answer math.MaxUint64 inodes.
-// Quotas are not seen.
+// Quotas are not seen: see Quota.
 func FreeSpace(dir string) (bytes, inodes uint64, err error) {
 	var st unix.Statfs_t
 	if err := statfs(dir, &st); err != nil {
