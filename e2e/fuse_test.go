@@ -51,8 +51,8 @@ func TestFailingDevice(t *testing.T) {
 	}
 }
 
-// TestRenameRetransmitted (F64): renames that happen and are reported as failed, as after a lost reply of NFS, cost nothing.
-func TestRenameRetransmitted(t *testing.T) {
+// TestF64RenameRetransmitted: renames that happen and are reported as failed, as after a lost reply of NFS, cost nothing.
+func TestF64RenameRetransmitted(t *testing.T) {
 	catalog := synthetic(40, 1000)
 	uris, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
@@ -65,9 +65,9 @@ func TestRenameRetransmitted(t *testing.T) {
 	}
 }
 
-// TestCaseInsensitive (F65): on a file system that ignores case everything arrives, also where a directory of the same name in
+// TestF65CaseInsensitive: on a file system that ignores case everything arrives, also where a directory of the same name in
 // another case is in the way. That paths which differ in case alone are refused is the planner's rule on any file system.
-func TestCaseInsensitive(t *testing.T) {
+func TestF65CaseInsensitive(t *testing.T) {
 	catalog := synthetic(40, 1000)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
@@ -82,9 +82,9 @@ func TestCaseInsensitive(t *testing.T) {
 	c.run(t, "verify").want(t, 0)
 }
 
-// TestBitRot (F68): a disk that returns one other bit in each of many files, at the same length and time of change, is found
+// TestF68BitRot: a disk that returns one other bit in each of many files, at the same length and time of change, is found
 // out file by file.
-func TestBitRot(t *testing.T) {
+func TestF68BitRot(t *testing.T) {
 	catalog := synthetic(count(200, 1000), 1000)
 	uris, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)

@@ -181,8 +181,8 @@ func (k *killTest) judge(t *testing.T) int64 {
 	return again
 }
 
-// TestTwoProcesses starts a second run while one holds the campaign: it must say who, and exit 12.
-func TestTwoProcesses(t *testing.T) {
+// TestF52TwoProcesses starts a second run while one holds the campaign: it must say who, and exit 12.
+func TestF52TwoProcesses(t *testing.T) {
 	s := startSim(t, nil, append(synthetic(200, 1000), rateFlag(1<<20)...)...)
 	c := newCampaign(t, s)
 	c.run(t, "plan", "--program", program).want(t, 0)

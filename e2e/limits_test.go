@@ -49,8 +49,8 @@ func TestFewHandles(t *testing.T) {
 	}
 }
 
-// TestMemoryLimit (F61) plans and fetches in a control group of 64 MiB, page cache and all.
-func TestMemoryLimit(t *testing.T) {
+// TestF61MemoryLimit plans and fetches in a control group of 64 MiB, page cache and all.
+func TestF61MemoryLimit(t *testing.T) {
 	needRoot(t)
 	catalog := synthetic(count(1000, 20000), 1000)
 	_, want := scout(t, catalog)
@@ -83,8 +83,8 @@ func memoryGroup(t *testing.T, limit int) string {
 	return ""
 }
 
-// TestNoPermission (F45) runs as an ordinary user and takes the permission to write away, from the start and under the run.
-func TestNoPermission(t *testing.T) {
+// TestF45NoPermission runs as an ordinary user and takes the permission to write away, from the start and under the run.
+func TestF45NoPermission(t *testing.T) {
 	needRoot(t)
 	const nobody = 65534
 	catalog := synthetic(49, 500)
@@ -131,8 +131,8 @@ func TestNoPermission(t *testing.T) {
 	c.checkComplete(t, want)
 }
 
-// TestReadOnlyRemount (F45) has an ext4 turn read-only under a run, as it does when it finds itself damaged.
-func TestReadOnlyRemount(t *testing.T) {
+// TestF45ReadOnlyRemount has an ext4 turn read-only under a run, as it does when it finds itself damaged.
+func TestF45ReadOnlyRemount(t *testing.T) {
 	catalog := synthetic(49, 500)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, append(catalog, rateFlag(4<<20)...)...)

@@ -39,8 +39,8 @@ func TestNoLocks(t *testing.T) {
 	}
 }
 
-// TestNoLocksForSQLite (F59) refuses SQLite's own locks with injected errors: the refusal is clear and the next run goes on.
-func TestNoLocksForSQLite(t *testing.T) {
+// TestF59SQLiteLocks refuses SQLite's own locks with injected errors: the refusal is clear and the next run goes on.
+func TestF59SQLiteLocks(t *testing.T) {
 	catalog := synthetic(40, 1000)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
@@ -54,9 +54,9 @@ func TestNoLocksForSQLite(t *testing.T) {
 	c.checkComplete(t, want)
 }
 
-// TestDeadHost (F53): the signature of a process that is gone locks nothing. A lock that a file server still holds for it
+// TestF53DeadHost: the signature of a process that is gone locks nothing. A lock that a file server still holds for it
 // keeps everybody out, by name.
-func TestDeadHost(t *testing.T) {
+func TestF53DeadHost(t *testing.T) {
 	catalog := synthetic(40, 1000)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
@@ -86,10 +86,10 @@ func TestDeadHost(t *testing.T) {
 	c.checkComplete(t, want)
 }
 
-// TestSplitBrain (F63, F52) lets two processes that cannot see each other's locks work one campaign at the same time, as two nodes
+// TestF63SplitBrain lets two processes that cannot see each other's locks work one campaign at the same time, as two nodes
 // with a broken lock service: whatever becomes of the queue, nothing wrong gets a final name, and one process alone then
 // brings everything.
-func TestSplitBrain(t *testing.T) {
+func TestF63SplitBrain(t *testing.T) {
 	catalog := synthetic(49, 500)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, append(catalog, rateFlag(4<<20)...)...)

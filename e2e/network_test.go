@@ -50,9 +50,9 @@ func (n *netns) ip(t *testing.T, args ...string) {
 	command(t, n.enter[0], slices.Concat(n.enter[1:], []string{"ip"}, args)...)
 }
 
-// TestInterfaceDown (F28) takes the network away under a run: bodies break off, new connections find no route, and the run
+// TestF28InterfaceDown takes the network away under a run: bodies break off, new connections find no route, and the run
 // waits for the network without spending the attempts of any file. A soak waits with it until the network is back.
-func TestInterfaceDown(t *testing.T) {
+func TestF28InterfaceDown(t *testing.T) {
 	catalog := synthetic(49, 300)
 	_, want := scout(t, catalog)
 	n := newNetns(t)

@@ -23,9 +23,9 @@ func (c *campaign) signalled(t *testing.T, sig syscall.Signal, delay time.Durati
 	return p, sent
 }
 
-// TestStopInTime (F49, T15) stops runs at random moments: each ends within ten seconds, two in the median, keeps every byte that it had
+// TestF49StopInTime (T15) stops runs at random moments: each ends within ten seconds, two in the median, keeps every byte that it had
 // in a part, and says so in its exit code.
-func TestStopInTime(t *testing.T) {
+func TestF49StopInTime(t *testing.T) {
 	catalog := synthetic(500, 300)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, append(catalog, rateFlag(20<<20)...)...)
@@ -62,9 +62,9 @@ func TestStopInTime(t *testing.T) {
 	}
 }
 
-// TestSecondSignal (F49) stops a run whose disk takes a minute to flush a part, and loses patience: the second signal ends it
+// TestF49SecondSignal stops a run whose disk takes a minute to flush a part, and loses patience: the second signal ends it
 // at once, and the next run goes on.
-func TestSecondSignal(t *testing.T) {
+func TestF49SecondSignal(t *testing.T) {
 	catalog := synthetic(49, 500)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, append(catalog, rateFlag(3<<20)...)...)
@@ -92,10 +92,10 @@ func TestSecondSignal(t *testing.T) {
 	c.checkComplete(t, want)
 }
 
-// TestPreempted (F62) treats a batch job as Slurm does when somebody more important comes: SIGCONT and SIGTERM, then SIGKILL, and
+// TestF62Preempted treats a batch job as Slurm does when somebody more important comes: SIGCONT and SIGTERM, then SIGKILL, and
 // the same script again under the same job id. The first one drains with exit 10, also the one that has 100 ms of grace leaves
 // what the next can use.
-func TestPreempted(t *testing.T) {
+func TestF62Preempted(t *testing.T) {
 	catalog := synthetic(500, 300)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, append(catalog, rateFlag(20<<20)...)...)

@@ -101,8 +101,8 @@ func TestProxyIgnoresRange(t *testing.T) {
 	w.wantWhole()
 }
 
-// TestSilentTLS (F26): a host that accepts and never answers the handshake is not waited for without end.
-func TestSilentTLS(t *testing.T) {
+// TestF26SilentTLS: a host that accepts and never answers the handshake is not waited for without end.
+func TestF26SilentTLS(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -124,8 +124,8 @@ func TestSilentTLS(t *testing.T) {
 	}
 }
 
-// TestEmptyFile (F36): a file without bytes arrives with one request that asks for no range.
-func TestEmptyFile(t *testing.T) {
+// TestF36EmptyFile: a file without bytes arrives with one request that asks for no range.
+func TestF36EmptyFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, masttest.Config{}, exposure(1, "cal", 28800))
 	srv := httptest.NewServer(emptySource{})

@@ -392,8 +392,8 @@ func TestRetryAfterStopsAll(t *testing.T) {
 	}
 }
 
-// TestStorm (F16): a host that is out costs no file an attempt.
-func TestStorm(t *testing.T) {
+// TestF16Storm: a host that is out costs no file an attempt.
+func TestF16Storm(t *testing.T) {
 	t.Parallel()
 	var files []masttest.File
 	for n := range 20 {

@@ -42,10 +42,10 @@ func doneOnly(t *testing.T, q *queue.Queue) []queue.File {
 func TestDamageAndRebuild(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, db string){
-		"zeros in the middle": func(t *testing.T, db string) { overwrite(t, db, 8192, make([]byte, 65536)) },
-		"zeros at the start":  func(t *testing.T, db string) { overwrite(t, db, 0, make([]byte, 4096)) },
-		"not a database":      func(t *testing.T, db string) { overwrite(t, db, 0, bytes.Repeat([]byte("x"), 100)) },
-		"truncated":           func(t *testing.T, db string) { truncate(t, db, 40960) },
+		"F54 zeros in the middle": func(t *testing.T, db string) { overwrite(t, db, 8192, make([]byte, 65536)) },
+		"F54 zeros at the start":  func(t *testing.T, db string) { overwrite(t, db, 0, make([]byte, 4096)) },
+		"F54 not a database":      func(t *testing.T, db string) { overwrite(t, db, 0, bytes.Repeat([]byte("x"), 100)) },
+		"F54 truncated":           func(t *testing.T, db string) { truncate(t, db, 40960) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

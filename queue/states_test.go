@@ -100,7 +100,7 @@ func TestManyDueAtOnce(t *testing.T) {
 	}
 }
 
-func TestClockSetBack(t *testing.T) {
+func TestF51ClockSetBack(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	q := openAt(t, t.TempDir(), c.now)

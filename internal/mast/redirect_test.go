@@ -97,7 +97,7 @@ func TestPublicAddress(t *testing.T) {
 	}
 }
 
-func TestCertificates(t *testing.T) {
+func TestF29Certificates(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(serveFile))
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // it would tell of the handshake

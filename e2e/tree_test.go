@@ -1,0 +1,89 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestFinishedFiles (F56, F57, F67) does to a finished campaign what people do: edits a file and sets its time back, removes one,
+// asks for the same again.
+func TestFinishedFiles(t *testing.T) {
+	catalog := synthetic(40, 1000)
+	uris, want := scout(t, catalog)
+	s := startSim(t, nil, catalog...)
+	c := newCampaign(t, s)
+	get := append([]string{"get", "--program", program}, fast...)
+	c.run(t, get...).want(t, 0)
+	victim := c.manifest(t)[7].Path
+	at := filepath.Join(c.dir, victim)
+	t.Run("F56 edited", func(t *testing.T) {
+		info, err := os.Stat(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(at, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte{0xff}, info.Size()-1); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(at, time.Time{}, info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		if r := c.run(t, "verify").want(t, 6); !strings.Contains(r.stdout+r.stderr, filepath.Base(victim)) {
+			t.Errorf("verify does not name %s:\n%s%s", victim, r.stdout, r.stderr)
+		}
+		if err := os.Remove(at); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("F57 removed", func(t *testing.T) {
+		began := time.Now()
+		c.run(t, append([]string{"run"}, fast...)...).want(t, 0)
+		c.checkComplete(t, want)
+		if n := len(s.bodies(t, began)); n != 1 {
+			t.Errorf("%d requests for a file that was removed, want 1", n)
+		}
+	})
+	t.Run("F67 planned again", func(t *testing.T) {
+		began := time.Now()
+		c.run(t, get...).want(t, 0)
+		c.run(t, append([]string{"get", "--program", program, "--instrument", "NIRCAM"}, fast...)...).want(t, 0) // overlaps
+		c.checkComplete(t, want)
+		if n := len(s.bodies(t, began)); n != 0 {
+			t.Errorf("%d files were fetched again", n)
+		}
+		if rows := c.query(t, `SELECT count(*), count(DISTINCT uri) FROM v_files`)[0]; rows[0] != rows[1] || int(rows[0].(int64)) < len(uris) {
+			t.Errorf("%v rows of %v files, want one each", rows[0], rows[1])
+		}
+	})
+}
+
+// TestF50Stopped stops a process in the middle, as a debugger or a laptop's lid does: nobody else can take its campaign meanwhile,
+// and it goes on where it was.
+func TestF50Stopped(t *testing.T) {
+	catalog := synthetic(100, 300)
+	_, want := scout(t, catalog)
+	s := startSim(t, nil, append(catalog, rateFlag(8<<20)...)...)
+	c := newCampaign(t, s)
+	c.run(t, "plan", "--program", program).want(t, 0)
+	run := append([]string{"run", "--stall", "1s"}, fast...)
+	p, _ := c.signalled(t, syscall.SIGSTOP, 500*time.Millisecond, run...)
+	time.Sleep(2 * time.Second) // beyond its own patience with a server
+	c.run(t, run...).want(t, 12)
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	p.wait(t, time.Minute).want(t, 0)
+	c.checkComplete(t, want)
+}
