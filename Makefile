@@ -60,7 +60,7 @@ tidy: ## do go.mod and go.sum say exactly what the source needs?
 
 vet: ## go vet, also of the end-to-end tests and the tools
 	$(RACECGO) $(GO) vet -race ./...
-	$(RACECGO) $(GO) vet -race -tags e2e ./e2e/...
+	$(RACECGO) $(GO) vet -race -tags e2e ./e2e/... ./internal/fits
 	$(GO) -C tools vet ./...
 
 staticcheck: ## staticcheck with all its checks (what is left out, and why: staticcheck.conf)
@@ -110,11 +110,11 @@ e2e-slurm: build $(GOTEST) ## chain and array on a throw-away Slurm of this mach
 
 e2e: build $(GOTEST) $(FUSEFS) ## the built programs as a user runs them, killed and lied to (under 20 min)
 	@sh tools/e2e-deps.sh check
-	$(GOTEST) -stream -tags e2e -count=1 -timeout 25m $(E2E_FLAGS) ./e2e/...
+	$(GOTEST) -stream -tags e2e -count=1 -timeout 25m $(E2E_FLAGS) ./e2e/... ./internal/fits
 
 soak: build $(GOTEST) $(FUSEFS) ## the end-to-end tests with their full counts: hours, never in CI
 	@sh tools/e2e-deps.sh check
-	JWSTBULK_SOAK=1 $(GOTEST) -stream -tags e2e -count=1 -timeout 12h $(E2E_FLAGS) ./e2e/...
+	JWSTBULK_SOAK=1 $(GOTEST) -stream -tags e2e -count=1 -timeout 12h $(E2E_FLAGS) ./e2e/... ./internal/fits
 
 clean: ## remove what make made
 	rm -rf bin demo .e2e
