@@ -282,7 +282,7 @@ func told(o output, s submission) error {
 // step can be repeated: lending is one transaction, lists are never changed, and a job is looked for before it is submitted.
 func submitArray(ctx context.Context, o output, sys cluster.System, spec cluster.Spec, c *campaign.Campaign) error {
 	round, shards, lent, spec, err := lendRound(ctx, o, sys, spec, c)
-	if err != nil {
+	if err != nil || round == 0 {
 		return err
 	}
 	if err := cluster.WriteLists(ctx, c.Root, c.Queue, round, shards); err != nil {
@@ -350,6 +350,7 @@ func lendRound(ctx context.Context, o output, sys cluster.System, spec cluster.S
 	return round, shards, lent, spec, err
 }
 
+// nothingToLend says why no round is made; without an error, all is done.
 func nothingToLend(o output, counts queue.Counts) error {
 	if n := counts.State[queue.Lent].Files; n > 0 {
 		o.say("nothing to submit: %s are lent to jobs already; `jwstbulk status` shows them, `jwstbulk collect` takes them back", files(n))
