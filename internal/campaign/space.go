@@ -9,6 +9,7 @@ import (
 
 	"jwstbulk/internal/durable"
 	"jwstbulk/planner"
+	"jwstbulk/queue"
 )
 
 // CheckSpace compares what is still to be fetched with the free space and inodes of the campaign's file system, and with the
@@ -18,7 +19,7 @@ func (c *Campaign) CheckSpace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	folders, err := c.Queue.Folders(ctx)
+	folders, err := c.folders(ctx, counts)
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (c *Campaign) Forecast(ctx context.Context, l planner.Limits, dir string) (
 	if err != nil {
 		return planner.Forecast{}, err
 	}
-	folders, err := c.Queue.Folders(ctx)
+	folders, err := c.folders(ctx, counts)
 	if err != nil {
 		return planner.Forecast{}, err
 	}
@@ -64,4 +65,13 @@ func nearest(dir string) string {
 		}
 		dir = parent
 	}
+}
+
+// partFolders is the most folders that parts are spread over.
+const partFolders = 256
+
+// folders is how many folders a fetch makes at most: those of the files, and those of their parts.
+func (c *Campaign) folders(ctx context.Context, counts queue.Counts) (int64, error) {
+	n, err := c.Queue.Folders(ctx)
+	return n + min(partFolders, counts.Total().Files), err
 }
