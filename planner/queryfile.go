@@ -68,7 +68,7 @@ func ReadQueryFile(r io.Reader, name string) (QueryFile, error) {
 	for _, found := range sortedByLine(values, b) {
 		i := slices.Index(names, found.key)
 		if i < 0 {
-			return QueryFile{}, &FileError{name, found.line, fmt.Errorf("unknown key %q; did you mean %s?", found.key, Nearest(found.key, names))}
+			return QueryFile{}, &FileError{name, found.line, fmt.Errorf("unknown key %q; %s", found.key, suggest(found.key, names))}
 		}
 		if err := known[i].set(values[found.key]); err != nil {
 			return QueryFile{}, &FileError{name, found.line, fmt.Errorf("%s: %w", found.key, err)}

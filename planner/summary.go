@@ -101,6 +101,9 @@ func (e *EmptyError) Error() string {
 		return b.String()
 	}
 	b.WriteString("no observation matches")
+	if len(e.Criteria) == 1 {
+		return b.String() + " " + e.Criteria[0].Flag + " " + e.Criteria[0].Value
+	}
 	for _, c := range e.Criteria {
 		if c.Without >= 0 {
 			fmt.Fprintf(&b, "; without %s %s: %d", c.Flag, c.Value, c.Without)

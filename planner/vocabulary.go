@@ -76,15 +76,16 @@ func (q *Query) Take(name string, from Query) {
 	}
 }
 
-// Nearest gives the word of a list that takes the fewest edits to become s; "" for an empty list.
-func Nearest(s string, words []string) string {
-	if len(words) == 0 {
-		return ""
-	}
+// suggest names the word of a list that was probably meant, or all of them where none is near.
+func suggest(s string, words []string) string {
 	s = strings.ToLower(s)
-	return slices.MinFunc(words, func(a, b string) int {
+	near := slices.MinFunc(words, func(a, b string) int {
 		return cmp.Compare(edits(s, strings.ToLower(a)), edits(s, strings.ToLower(b)))
 	})
+	if edits(s, strings.ToLower(near)) <= max(1, len(s)/2) {
+		return "did you mean " + near + "?"
+	}
+	return "there are " + strings.Join(words, ", ")
 }
 
 // edits is the Levenshtein distance of two short words, counted in bytes; long ones are cut.

@@ -94,7 +94,7 @@ func parseCondition(flag, s string) (condition, error) {
 		for i, c := range cols {
 			names[i] = c.name
 		}
-		return fail("a column of the archive's observations; did you mean " + Nearest(name, names) + "?")
+		return fail("a column of the archive's observations; " + suggest(name, names))
 	}
 	c := condition{column: cols[i], not: not}
 	if not && c.text == nil && c.number == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jwstbulk/fetcher"
+	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
 
@@ -55,10 +56,8 @@ const defaultRate = 10
 // fetchFlags say how to fetch.
 func fetchFlags() []cli.Flag {
 	const cat = "Fetching"
-	return []cli.Flag{
+	return append(rateFlags(), []cli.Flag{
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Category: cat, Value: fetcher.DefaultJobs, EnvVars: env("jobs"), Usage: "transfers at a time, `N`"},
-		&cli.StringFlag{Name: "rate", Category: cat, Value: strconv.Itoa(defaultRate), EnvVars: env("rate"), Usage: "file requests a second, `N` or N/s; 0: no limit"},
-		&cli.StringFlag{Name: "limit-rate", Category: cat, EnvVars: env("limit-rate"), Usage: "`BYTES` a second over all transfers, e.g. 20M"},
 		&cli.StringFlag{Name: "order-by", Category: cat, Value: "plan", EnvVars: env("order-by"), Usage: "`plan|size|size,desc|mixed`"},
 		&cli.DurationFlag{Name: "linger", Category: cat, Value: 5 * time.Minute, EnvVars: env("linger"), Usage: "wait that long for files that are to be tried again; 0 in a batch job"},
 		&cli.DurationFlag{Name: "max-outage", Category: cat, Value: 12 * time.Hour, EnvVars: env("max-outage"), Usage: "wait that long for an archive or a disk that is out"},
@@ -69,7 +68,7 @@ func fetchFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "ignore-space", Category: cat, EnvVars: env("ignore-space"), Usage: "start although the free space or inodes do not suffice"},
 		&cli.BoolFlag{Name: "strict", Category: cat, EnvVars: env("strict"), Usage: "exit 11 if files of one programme and instrument mix versions of the pipeline or its reference files"},
 		&cli.BoolFlag{Name: "error-on-nothing", Category: cat, EnvVars: env("error-on-nothing"), Usage: "exit 9 if there was nothing to do"},
-	}
+	}...)
 }
 
 // values returns the values of a repeatable flag, which may be given as one comma list too.
@@ -113,19 +112,12 @@ func readFetch(c *cli.Context) (fetcher.Config, error) {
 	default:
 		return cfg, usagef("invalid --archive-checksum %q: want auto or require", v)
 	}
-	rate, err := strconv.ParseFloat(strings.TrimSuffix(c.String("rate"), "/s"), 64)
-	if err != nil || rate < 0 || rate > 1e6 {
-		return cfg, usagef("invalid --rate %q: want requests a second, such as 10 or 0.5/s; 0: no limit", c.String("rate"))
+	limits, err := readLimits(c)
+	if err != nil {
+		return cfg, err
 	}
-	if cfg.Rate = rate; rate == 0 {
+	if cfg.Rate, cfg.ByteRate = limits.Rate, limits.ByteRate; cfg.Rate == 0 {
 		cfg.Rate = -1
-	}
-	if v := c.String("limit-rate"); v != "" {
-		n, err := humanize.ParseBytes(strings.TrimSuffix(v, "/s"))
-		if err != nil || n < 1024 || n > 1<<50 {
-			return cfg, usagef("invalid --limit-rate %q: want bytes a second, such as 20M or 500k, 1024 at least", v)
-		}
-		cfg.ByteRate = int64(n)
 	}
 	if cfg.Linger == 0 || inBatchJob() && !c.IsSet("linger") {
 		cfg.Linger = -1
@@ -134,4 +126,30 @@ func readFetch(c *cli.Context) (fetcher.Config, error) {
 		return cfg, usagef("invalid --linger %v: want a time such as 5m, or 0", c.Duration("linger"))
 	}
 	return cfg, nil
+}
+
+// rateFlags limit a run; a plan tells how long they make it.
+func rateFlags() []cli.Flag {
+	const cat = "Fetching"
+	return []cli.Flag{
+		&cli.StringFlag{Name: "rate", Category: cat, Value: strconv.Itoa(defaultRate), EnvVars: env("rate"), Usage: "file requests a second, `N` or N/s; 0: no limit"},
+		&cli.StringFlag{Name: "limit-rate", Category: cat, EnvVars: env("limit-rate"), Usage: "`BYTES` a second over all transfers, e.g. 20M"},
+	}
+}
+
+// readLimits reads the rate flags.
+func readLimits(c *cli.Context) (planner.Limits, error) {
+	rate, err := strconv.ParseFloat(strings.TrimSuffix(c.String("rate"), "/s"), 64)
+	if err != nil || !(rate >= 0 && rate <= 1e6) {
+		return planner.Limits{}, usagef("invalid --rate %q: want requests a second, such as 10 or 0.5/s; 0: no limit", c.String("rate"))
+	}
+	l := planner.Limits{Rate: rate}
+	if v := c.String("limit-rate"); v != "" {
+		n, err := humanize.ParseBytes(strings.TrimSuffix(v, "/s"))
+		if err != nil || n < 1024 || n > 1<<50 {
+			return l, usagef("invalid --limit-rate %q: want bytes a second, such as 20M or 500k, 1024 at least", v)
+		}
+		l.ByteRate = int64(n)
+	}
+	return l, nil
 }

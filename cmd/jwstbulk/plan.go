@@ -25,7 +25,7 @@ func planCommand() *cli.Command {
 		Flags: slices.Concat(queryFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, EnvVars: env("dry-run"), Usage: "show what would be planned, change nothing"},
 			adoptDirFlag(),
-		}, commonFlags(), archiveFlags()),
+		}, rateFlags(), commonFlags(), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			o := readOutput(c)
@@ -53,8 +53,11 @@ type planOptions struct {
 }
 
 func readPlan(c *cli.Context, o output) (planOptions, error) {
-	p := planOptions{limits: planner.Limits{Rate: defaultRate}}
+	var p planOptions
 	err := noArgs(c)
+	if err == nil {
+		p.limits, err = readLimits(c)
+	}
 	if err == nil {
 		p.query, p.list, err = readQuery(c, os.Stdin)
 	}

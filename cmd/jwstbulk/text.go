@@ -166,7 +166,7 @@ func valueText(v any) string {
 // shownTallies is how many rows of a break-down people see.
 const shownTallies = 8
 
-// writeTallies prints the break-downs, the most files first.
+// writeTallies prints the break-downs, the most files first but for levels.
 func writeTallies(b *strings.Builder, s planner.Summary) {
 	if s.Files == 0 {
 		return
@@ -176,7 +176,9 @@ func writeTallies(b *strings.Builder, s planner.Summary) {
 		rows []planner.Tally
 	}{{"programme", s.ByProgram}, {"instrument", s.ByInstrument}, {"level", s.ByLevel}, {"suffix", s.BySuffix}, {"access", s.ByAccess}} {
 		rows := slices.Clone(part.rows)
-		slices.SortStableFunc(rows, func(a, b planner.Tally) int { return cmp.Compare(b.Files, a.Files) })
+		if part.name != "level" { // few, and they have an order of their own
+			slices.SortStableFunc(rows, func(a, b planner.Tally) int { return cmp.Compare(b.Files, a.Files) })
+		}
 		name := part.name
 		for i, r := range rows {
 			if i == shownTallies && len(rows) > shownTallies+1 {

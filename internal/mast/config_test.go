@@ -193,3 +193,15 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output: configuring the archive client: token would go to https://mirror.example.org:443, which is not below stsci.edu: name that origin for the token, or give none
 }
+
+// TestPageInError: of a page that comes with an error only its words are shown.
+func TestPageInError(t *testing.T) {
+	t.Parallel()
+	a := serve(t, raw(500, "<!DOCTYPE html><html><head><style>b { color: red }</style><title>Oops</title></head>\n<body><h1>The archive is <b>down</b></h1></body></html>"))
+	c := a.client(t, func(c *mast.Config) { c.RetryFor = time.Millisecond })
+	_, err := c.Count(t.Context(), mast.Query{Filters: []mast.Filter{{Column: "x", Values: []string{"1"}}}})
+	var e *mast.Error
+	if !errors.As(err, &e) || e.Message != "Oops The archive is down" {
+		t.Errorf("Count = %v, want the words of the page", err)
+	}
+}

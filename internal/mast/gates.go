@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -55,8 +56,14 @@ func (cfg *Config) statusError(resp *http.Response, op, where string) *Error {
 	}
 }
 
+// markup are the tags of a page, and what is never shown of it.
+var markup = regexp.MustCompile(`(?is)<(script|style)\b.*?</(script|style)>|<[^>]*>`)
+
 // message makes a server's words fit for errors: short, printable, and without the token should the server echo it.
 func (cfg *Config) message(text string) string {
+	if head := strings.ToLower(strings.TrimSpace(text)); strings.HasPrefix(head, "<!doctype html") || strings.HasPrefix(head, "<html") {
+		text = markup.ReplaceAllString(text, " ") // of a page only its words say something
+	}
 	if !cfg.Token.IsZero() {
 		text = strings.ReplaceAll(text, cfg.Token.secret, redacted)
 	}
