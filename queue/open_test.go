@@ -87,6 +87,40 @@ func TestMigrateSaved(t *testing.T) {
 	}
 }
 
+// TestReadSaved: a report brings an older database up to date, unless another process has the campaign.
+func TestReadSaved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	unpack(t, "testdata/schema-1.db.gz", statePath(dir, "queue.db"))
+	cfg := queue.Config{Dir: dir}
+	other, err := queue.Open(t.Context(), queue.Config{Dir: dir, Path: filepath.Join(t.TempDir(), "other.db"), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *queue.LockedError
+	if _, err := queue.OpenReader(t.Context(), cfg); !errors.As(err, &locked) {
+		t.Errorf("OpenReader of an old queue that is held = %v, want a *LockedError", err)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r, err := queue.OpenReader(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := r.Counts(t.Context()); err != nil || n.Total().Files != 12 {
+			t.Errorf("Counts = %+v, %v, want 12 files", n, err)
+		}
+		if rounds, err := r.Rounds(t.Context()); err != nil || len(rounds) != 0 {
+			t.Errorf("Rounds = %v, %v, want none", rounds, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func unpack(t *testing.T, from, to string) {
 	t.Helper()
 	b, err := os.ReadFile(from)

@@ -22,9 +22,28 @@ type Reader struct {
 
 // OpenReader opens the queue of the campaign in cfg.Dir for reports, beside the process that may be working on it. It
 // takes no lock. It fails with ErrNoCampaign without a queue, ErrSchemaTooNew, and ErrDamaged; and with a *LockedError
-// where the working process has the database for itself (network file systems): ReadStatus then tells what it does. The
-// caller must Close the Reader.
+// where the working process has the database for itself (network file systems): ReadStatus then tells what it does. A
+// database of an older version is brought up to date first, as Open does, and with its errors. The caller must Close the
+// Reader.
 func OpenReader(ctx context.Context, cfg Config) (*Reader, error) {
+	r, err := openReader(ctx, cfg)
+	if !errors.Is(err, errSchemaTooOld) {
+		return r, err
+	}
+	q, err := Open(ctx, cfg)
+	if err == nil {
+		err = q.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bringing the queue of an older version up to date: %w", err)
+	}
+	return openReader(ctx, cfg)
+}
+
+// errSchemaTooOld is returned by checkSchema.
+var errSchemaTooOld = errors.New("the queue has an older schema")
+
+func openReader(ctx context.Context, cfg Config) (*Reader, error) {
 	cfg = cfg.withDefaults()
 	if !exists(cfg.Path) {
 		return nil, fmt.Errorf("%w: %q has no queue", ErrNoCampaign, cfg.Dir)
@@ -104,7 +123,7 @@ func (r *Reader) checkSchema(ctx context.Context) error {
 	return r.run(ctx, func(c *conn) error {
 		have, err := schemaVersion(ctx, c, int64(len(all)))
 		if err == nil && have < int64(len(all)) {
-			return fmt.Errorf("the queue has the older schema %d; a command that writes it, such as run, brings it up to date", have)
+			err = fmt.Errorf("%w: %d", errSchemaTooOld, have)
 		}
 		return err
 	})
