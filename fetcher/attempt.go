@@ -117,10 +117,10 @@ func (a *attempt) takeUpPart(ctx context.Context) error {
 }
 
 // adopts reports whether whoever wrote a part under that boot is dead for certain: our lock on the campaign proves it on a
-// local file system, and on a network one only for processes of this very boot. Where tasks share the
-// directory no lock is ours.
+// local file system, and on a network one only for processes of this very boot. Where tasks share the directory no lock is
+// ours, and of a part that a task left nobody knows.
 func (a *attempt) adopts(boot string) bool {
-	return !a.cfg.Shared && (!a.cfg.NetworkFS || boot == a.boot)
+	return !a.cfg.Shared && boot != "" && (!a.cfg.NetworkFS || boot == a.boot)
 }
 
 // trustedBoot is the boot under which unflushed bytes of a part count. Where tasks share the directory none is: an older task

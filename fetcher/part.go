@@ -98,7 +98,7 @@ func openPart(ctx context.Context, root *os.Root, job *queue.Job, boot string, a
 		return nil, fmt.Errorf("opening part: %w", err)
 	}
 	keep := fi.Size()
-	if job.Part.Boot != boot {
+	if job.Part.Boot != boot || boot == "" {
 		keep = min(keep, job.Part.Durable)
 	}
 	if job.Part.Size >= 0 {

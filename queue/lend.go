@@ -96,10 +96,10 @@ func (t *tx) lend(ctx context.Context, l Lending) (round, files int64, err error
 	return round, files, err
 }
 
-// SetRoundJob records which job of the batch system works on a round.
-func (q *Queue) SetRoundJob(ctx context.Context, round int64, job string) error {
+// SetRoundJob records which job of the batch system works on a round, and how it was submitted (JSON).
+func (q *Queue) SetRoundJob(ctx context.Context, round int64, job string, spec []byte) error {
 	err := q.write(ctx, func(t *tx) error {
-		n, _, err := t.exec(ctx, `UPDATE round SET job=? WHERE id=?`, orNull(sanitise(job)), round)
+		n, _, err := t.exec(ctx, `UPDATE round SET job=?, spec=? WHERE id=?`, orNull(sanitise(job)), string(spec), round)
 		if err == nil && n == 0 {
 			err = errors.New("no such round")
 		}
@@ -109,6 +109,30 @@ func (q *Queue) SetRoundJob(ctx context.Context, round int64, job string) error 
 		return fmt.Errorf("recording the job of round %d: %w", round, err)
 	}
 	return nil
+}
+
+const (
+	unlendFiles = `
+UPDATE file SET state='pending' WHERE state='lent' AND id IN (SELECT file_id FROM loan WHERE round=?)`
+	unlendLoans = `DELETE FROM loan WHERE round=?` // index loan_shard
+)
+
+// Unlend makes all files of a round that are still lent pending again, in one transaction: for a round that no batch system
+// took. Should a task work on it all the same, TakeBack takes in what it finishes.
+func (q *Queue) Unlend(ctx context.Context, round int64) (files int64, err error) {
+	err = q.writeAlone(ctx, func(t *tx) error {
+		if files, _, err = t.exec(ctx, unlendFiles, round); err != nil {
+			return err
+		}
+		if _, _, err := t.exec(ctx, unlendLoans, round); err != nil {
+			return err
+		}
+		return t.closeRounds(ctx)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("taking back round %d: %w", round, err)
+	}
+	return files, nil
 }
 
 const selectRounds = `

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -48,6 +49,20 @@ func lockFile(path string, owner Owner) (*fileLock, error) {
 		return nil, fmt.Errorf("signing the lock %q: %w", path, err)
 	}
 	return l, nil
+}
+
+// Held reports whether a process has the campaign in dir, or may have it: only a lock that can be taken is free. It proves
+// nothing on a file system whose locks do not work.
+func Held(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, stateDir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	if err != nil {
+		return true
+	}
+	defer f.Close() // only locked, and closing drops that
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
 }
 
 func (l *fileLock) sign(owner Owner) error {

@@ -13,6 +13,7 @@ type Returned struct {
 	Done     []JournalLine
 	Outcomes []OutcomeLine
 	Trust    Trust // what its tasks learned; "" nothing
+	Differ   int64 // files that two of its tasks finished with different bytes; Done has the later ones
 	// Close returns the files of which nothing is said as well: no task works on the shard any more.
 	Close bool
 }
@@ -24,7 +25,7 @@ type TakeBackReport struct {
 	Returned int64 // lent before, not done: pending, waiting, parked or failed now
 	Known    int64 // done before
 	Unknown  int64 // URIs that are not in this queue
-	Differ   int64 // done before, with other bytes
+	Differ   int64 // done twice, with different bytes
 }
 
 // TakeBack takes the outcome of a shard into the queue, in one transaction. Finished files become done under runID, whatever
@@ -33,7 +34,7 @@ type TakeBackReport struct {
 // nothing.
 func (q *Queue) TakeBack(ctx context.Context, runID, round int64, shard int, r Returned) (rep TakeBackReport, err error) {
 	err = q.writeAlone(ctx, func(t *tx) error {
-		rep = TakeBackReport{}
+		rep = TakeBackReport{Differ: r.Differ}
 		for _, l := range r.Done {
 			if err := t.takeDone(ctx, runID, l, &rep); err != nil {
 				return fmt.Errorf("%q: %w", l.URI, err)
@@ -43,6 +44,9 @@ func (q *Queue) TakeBack(ctx context.Context, runID, round int64, shard int, r R
 			if err := t.takeRest(ctx, round, shard, r.Outcomes, &rep); err != nil {
 				return err
 			}
+		}
+		if err := t.closeRounds(ctx); err != nil {
+			return err
 		}
 		return t.learn(ctx, r.Trust)
 	})
@@ -159,15 +163,15 @@ func (t *tx) takeRest(ctx context.Context, round int64, shard int, outcomes []Ou
 		return err
 	}
 	rep.Returned += n
-	if _, _, err := t.exec(ctx, dropLoans, round, shard); err != nil {
-		return err
-	}
-	const open = `SELECT 1 FROM loan WHERE round=? LIMIT 1` // index loan_shard
-	_, left, err := t.one(ctx, open, round)
-	if err != nil || left {
-		return err
-	}
-	_, _, err = t.exec(ctx, `UPDATE round SET closed_at=? WHERE id=? AND closed_at IS NULL`, t.now, round)
+	_, _, err = t.exec(ctx, dropLoans, round, shard)
+	return err
+}
+
+// closeRounds notes which rounds have nothing lent any more. A late task may have finished the last file of a later round.
+func (t *tx) closeRounds(ctx context.Context) error {
+	const done = `
+UPDATE round SET closed_at=? WHERE closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM loan WHERE loan.round = round.id)` // index loan_shard
+	_, _, err := t.exec(ctx, done, t.now)
 	return err
 }
 
@@ -189,7 +193,9 @@ func (t *tx) takeOutcome(ctx context.Context, round int64, shard int, o OutcomeL
 	if _, _, err := t.exec(ctx, dropLoan, id); err != nil {
 		return err
 	}
-	if err := t.keepPart(ctx, id, o.Part.part()); err != nil {
+	part := o.Part.part()
+	part.Boot = "" // nobody knows whether an old task still writes it
+	if err := t.keepPart(ctx, id, part); err != nil {
 		return err
 	}
 	if o.Reason == "" {

@@ -105,7 +105,7 @@ type Validator struct {
 type Part struct {
 	Token    string // 8 hex digits in the part's name; "" means there is no part
 	Source   string // "mast" or "s3"
-	Boot     string // boot id under which it was written
+	Boot     string // boot id under which it was written; "" unknown: a task of a batch system wrote it, and may still
 	Durable  int64  // bytes known to be fsynced; all that may be trusted after another boot
 	Size     int64  // total length the reply announced; -1 unknown
 	Checksum []byte // the archive's checksum when the part was begun; nil if none

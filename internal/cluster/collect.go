@@ -99,7 +99,7 @@ func (c Collector) round(ctx context.Context, r queue.Round, sum *queue.TakeBack
 		live  map[int]bool
 		known bool
 	)
-	if r.Lent > 0 && r.Job != "" {
+	if r.Lent > 0 {
 		if live, known = c.Live(r); known {
 			rep.Live = len(live)
 		}

@@ -61,7 +61,7 @@ func (h *home) lend(t testing.TB, shards int) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.q.SetRoundJob(t.Context(), round, "77"); err != nil {
+	if err := h.q.SetRoundJob(t.Context(), round, "77", []byte(`{"system":"slurm"}`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := cluster.WriteLists(t.Context(), h.root, h.q, round, shards); err != nil {

@@ -138,12 +138,18 @@ func readShard(root *os.Root, round int64, shard int, names []string) (Shard, er
 		j.attempt.Name = name
 		all = append(all, j)
 	}
-	slices.SortStableFunc(all, func(a, b journal) int { return a.attempt.Started.Compare(b.attempt.Started) })
+	slices.SortStableFunc(all, func(a, b journal) int { return older(a.attempt, b.attempt) })
 	done, outcomes := map[string]queue.JournalLine{}, map[string]queue.OutcomeLine{}
 	for _, j := range all {
 		s.Attempts = append(s.Attempts, j.attempt)
 		for uri, l := range j.done {
-			done[uri] = l
+			other, twice := done[uri]
+			if twice && other.SHA256 != l.SHA256 {
+				s.Returned.Differ++
+			}
+			if !twice || l.At >= other.At { // whoever came later put the other's file aside
+				done[uri] = l
+			}
 		}
 		for uri, o := range j.outcomes {
 			outcomes[uri] = o // of the newest attempt that says something
@@ -162,6 +168,17 @@ func readShard(root *os.Root, round int64, shard int, names []string) (Shard, er
 	slices.SortFunc(s.Returned.Done, func(a, b queue.JournalLine) int { return strings.Compare(a.URI, b.URI) })
 	slices.SortFunc(s.Returned.Outcomes, func(a, b queue.OutcomeLine) int { return strings.Compare(a.URI, b.URI) })
 	return s, nil
+}
+
+// older sorts attempts by their start. One whose first line cannot be read comes last: it may be starting just now.
+func older(a, b Attempt) int {
+	switch {
+	case a.Started.IsZero() == b.Started.IsZero():
+		return a.Started.Compare(b.Started)
+	case a.Started.IsZero():
+		return 1
+	}
+	return -1
 }
 
 // journal is what one journal says.

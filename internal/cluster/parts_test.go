@@ -136,11 +136,13 @@ func TestPauses(t *testing.T) {
 	if got := b.Until().Sub(later); got < 0 || got > 2*time.Second {
 		t.Errorf("another task waits %v longer than asked, want 0 to 2 s", got)
 	}
-	if err := os.WriteFile(filepath.Join(root.Name(), cluster.ShardDir, "pause"), []byte("nonsense"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if got := cluster.NewPauses(root).Until(); !got.IsZero() {
-		t.Errorf("Until of nonsense = %v, want none", got)
+	for _, text := range []string{"nonsense", "", "-1", "99999999999\n"} {
+		if err := os.WriteFile(filepath.Join(root.Name(), cluster.ShardDir, "pause"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := cluster.NewPauses(root).Until(); got.After(time.Now()) {
+			t.Errorf("Until of %q = %v, want no pause", text, got)
+		}
 	}
 }
 

@@ -17,8 +17,12 @@ const pauseName = ShardDir + "/pause"
 // lookEvery is how often the file is looked at: a request may come this late to know.
 const lookEvery = time.Second
 
+// longestPause bounds what the file can ask for: a task whose clock is wrong must not stop the others for ever. No task asks
+// for more than six hours.
+const longestPause = 7 * time.Hour
+
 // Pauses shares the archive's requests to wait among the tasks of a campaign, by one small file. It is a fetcher.Pauses, and
-// safe for use by several goroutines. An unreadable file counts as no pause.
+// safe for use by several goroutines. An unreadable file, and one that asks for more than longestPause, counts as no pause.
 type Pauses struct {
 	root *os.Root
 
@@ -59,7 +63,10 @@ func (p *Pauses) read() time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return time.Unix(n, 0)
+	if t := time.Unix(n, 0); time.Until(t) <= longestPause {
+		return t
+	}
+	return time.Time{}
 }
 
 // Pause tells the other tasks, unless they know of a later one. What another writes at the same moment may win: both ask to

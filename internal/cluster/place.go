@@ -3,9 +3,12 @@ package cluster
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
+	"time"
 
 	"jwstbulk/internal/durable"
+	"jwstbulk/queue"
 )
 
 // minScratch is the free space that a local disk must have for a task's queue: some hundred bytes a file and a log.
@@ -31,6 +34,24 @@ func Scratch(getenv func(string) string) string {
 		}
 	}
 	return ""
+}
+
+// taskPrefix begins the name of the directory that holds a task's own queue.
+const taskPrefix = "jwstbulk-task-"
+
+// youngTask is the age below which a task may not have locked its queue yet.
+const youngTask = time.Hour
+
+// sweepScratch removes the queues of tasks that were killed, as far as they are ours to remove. It must be a local disk, where
+// a lock that is free proves that its owner is dead.
+func sweepScratch(dir string, now time.Time) {
+	old, _ := filepath.Glob(filepath.Join(dir, taskPrefix+"*")) // fails only on a bad pattern
+	for _, task := range old {
+		fi, err := os.Lstat(task)
+		if err == nil && fi.IsDir() && now.Sub(fi.ModTime()) > youngTask && !queue.Held(task) {
+			_ = os.RemoveAll(task) // another user's stays
+		}
+	}
 }
 
 // Here is what the batch system says of the job that this process is.

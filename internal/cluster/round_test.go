@@ -176,39 +176,6 @@ func TestEveryCut(t *testing.T) {
 	}
 }
 
-// TestLateFinish has a task finish files whose rows have moved on meanwhile.
-func TestLateFinish(t *testing.T) {
-	t.Parallel()
-	h := newHome(t, 4)
-	round := h.lend(t, 1)
-	a := h.start(t, round, 0, "1")
-	h.collect(t, map[int]bool{}) // no journal line but its first: all pending again
-	run, err := h.q.StartRun(t.Context(), queue.RunInfo{Command: "run"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	jobs, err := h.q.Claim(t.Context(), run, 3, queue.OrderPlan)
-	if err != nil || len(jobs) != 3 {
-		t.Fatalf("Claim = %d jobs, %v, want 3", len(jobs), err)
-	}
-	for i, end := range []func() error{
-		func() error { return h.q.Fail(t.Context(), jobs[0], queue.Outcome{Reason: queue.ReasonNetwork}) },
-		func() error { return h.q.Park(t.Context(), jobs[1], queue.Outcome{Reason: queue.ReasonNotPublic}) },
-		func() error { return finish(t.Context(), h.q, jobs[2], "other bytes") },
-	} {
-		if err := end(); err != nil {
-			t.Fatal(i, err)
-		}
-	}
-	a.finish(t, 4)
-	a.end(t)
-	got := h.collect(t, map[int]bool{})
-	if got.Done != 3 || got.Differ != 1 {
-		t.Errorf("collected %+v, want 3 done and 1 that differs", got.TakeBackReport)
-	}
-	wantStates(t, h, map[queue.State]int64{queue.Done: 4})
-}
-
 func TestNoShard(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, 4)

@@ -78,9 +78,10 @@ func (Slurm) Submit(ctx context.Context, run Runner, script, after string, delay
 	return id, nil
 }
 
-// Live asks squeue, one line a task of an array. A task that is completing has ended or is being killed.
+// Live asks squeue, one line a task of an array. A task that is completing counts: it may still be writing, or be about to be
+// queued again.
 func (Slurm) Live(ctx context.Context, run Runner, id string) (map[int]bool, error) {
-	out, err := run(ctx, "squeue", "-h", "-r", "-j", id, "-o", "%K %T")
+	out, err := run(ctx, "squeue", "-h", "-r", "-j", id, "-o", "%K")
 	if err != nil {
 		if strings.Contains(err.Error(), "Invalid job id") {
 			return nil, nil // finished longer ago than the controller remembers
@@ -89,11 +90,8 @@ func (Slurm) Live(ctx context.Context, run Runner, id string) (map[int]bool, err
 	}
 	live := map[int]bool{}
 	for line := range strings.Lines(out) {
-		k, state, _ := strings.Cut(strings.TrimSpace(line), " ")
-		n, _ := strconv.Atoi(k) // "N/A" of a job that is no array is 0
-		if state != "COMPLETING" {
-			live[n] = true
-		}
+		n, _ := strconv.Atoi(strings.TrimSpace(line)) // "N/A" of a job that is no array is 0
+		live[n] = true
 	}
 	return live, nil
 }

@@ -103,8 +103,8 @@ func TestLive(t *testing.T) {
 		want     map[int]bool
 		fails    bool
 	}{
-		{"slurm", "7", cluster.Slurm{}, fake{out: map[string]string{"squeue": "3 RUNNING\n4 COMPLETING\n5 PENDING\n"}}, map[int]bool{3: true, 5: true}, false},
-		{"slurm, one job", "7", cluster.Slurm{}, fake{out: map[string]string{"squeue": "N/A RUNNING\n"}}, map[int]bool{0: true}, false},
+		{"slurm", "7", cluster.Slurm{}, fake{out: map[string]string{"squeue": "3\n5\n"}}, map[int]bool{3: true, 5: true}, false},
+		{"slurm, one job", "7", cluster.Slurm{}, fake{out: map[string]string{"squeue": "N/A\n"}}, map[int]bool{0: true}, false},
 		{"slurm, forgotten", "7", cluster.Slurm{}, fake{err: map[string]string{"squeue": "slurm_load_jobs error: Invalid job id specified"}}, nil, false},
 		{"slurm, away", "7", cluster.Slurm{}, fake{err: map[string]string{"squeue": "Unable to contact slurm controller"}}, nil, true},
 		{"pbs", "12[].srv", cluster.PBS{}, fake{out: map[string]string{"qstat": pbs}}, map[int]bool{1: true, 2: true}, false},

@@ -111,13 +111,15 @@ func (t *Task) begin() error {
 	}
 }
 
-// scratch makes the directory of the task's own queue.
+// scratch makes the directory of the task's own queue, and removes those of dead tasks on the same local disk.
 func (t *Task) scratch() (err error) {
 	dir := t.cfg.Scratch
 	if dir == "" {
 		dir = filepath.Join(t.cfg.Dir, filepath.FromSlash(RoundDir(t.cfg.Round)))
+	} else {
+		sweepScratch(dir, time.Now())
 	}
-	t.StateDir, err = os.MkdirTemp(dir, "jwstbulk-task-")
+	t.StateDir, err = os.MkdirTemp(dir, taskPrefix)
 	if err != nil {
 		return fmt.Errorf("making a place for the task's queue: %w", err)
 	}
@@ -158,14 +160,18 @@ func (t *Task) End(ctx context.Context, r *queue.Reader, exit int) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(t.Journal, os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(t.Journal, os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
 		return fmt.Errorf("ending a journal: %w", err)
 	}
 	w := bufio.NewWriter(f)
+	err = endTornLine(f, w)
 	enc := json.NewEncoder(w)
 	for o, e := range r.Outcomes(ctx) {
-		if err = e; err == nil {
+		if err == nil {
+			err = e
+		}
+		if err == nil {
 			err = enc.Encode(o)
 		}
 		if err != nil {
@@ -186,6 +192,22 @@ func (t *Task) End(ctx context.Context, r *queue.Reader, exit int) error {
 	}
 	if err != nil {
 		return fmt.Errorf("ending a journal: %w", err)
+	}
+	return nil
+}
+
+// endTornLine keeps what a full disk left of a line apart from the lines to come.
+func endTornLine(f *os.File, w *bufio.Writer) error {
+	fi, err := f.Stat()
+	if err != nil || fi.Size() == 0 {
+		return err
+	}
+	var last [1]byte
+	if _, err := f.ReadAt(last[:], fi.Size()-1); err != nil {
+		return err
+	}
+	if last[0] != '\n' {
+		return w.WriteByte('\n')
 	}
 	return nil
 }
