@@ -3,32 +3,77 @@
 package e2e_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// batch is a batch system that takes jobs and starts none: the test starts them.
+// batch is a batch system that takes jobs and starts none: the test starts them. Each job it took is a line of sbatch.jobs, its
+// id and its name; the script of each call is a line of sbatch.calls.
 type batch struct{ bin string }
 
-// newBatch puts stubs of Slurm's commands into a directory of their own. While the file "down" is there, sbatch refuses.
+// The stubs of Slurm's commands. With a file sbatch.do that says "refuse", the next submission is refused; with "die before" or
+// "die after", the submitting process is killed before or after its job is taken.
+const (
+	stubSbatch = `do=$(cat "$0.do" 2>/dev/null); rm -f "$0.do"
+case $do in
+refuse) echo "sbatch: error: Batch job submission failed: Invalid account" >&2; exit 1 ;;
+"die before") kill -9 $PPID; exit 1 ;;
+esac
+env >>"$0.env"; echo "$@" >>"$0.calls"
+for script; do :; done
+echo "77 $(sed -n 's/^#SBATCH --job-name=//p' "$script")" >>"$0.jobs"
+[ "$do" != "die after" ] || kill -9 $PPID
+echo 77`
+	stubSqueue = `for last; do [ "$prev" != -n ] || name=$last; prev=$last; done
+[ -z "$name" ] || awk -v n="$name" '$2 == n { print $1 }' "${0%squeue}sbatch.jobs" 2>/dev/null; exit 0`
+)
+
+// newBatch puts stubs of Slurm's commands into a directory of their own.
 func newBatch(t *testing.T) *batch {
 	t.Helper()
 	b := &batch{t.TempDir()}
-	for name, text := range map[string]string{
-		"sbatch": `[ ! -e "$0.down" ] || { echo "sbatch: error: Batch job submission failed: Invalid account" >&2; exit 1; }
-env >>"$0.env"; echo "$@" >>"$0.calls"; echo 77`,
-		"squeue":   `exit 0`,
-		"scontrol": `echo "MaxArraySize            = 11"`,
-	} {
+	for name, text := range map[string]string{"sbatch": stubSbatch, "squeue": stubSqueue, "scontrol": `echo "MaxArraySize            = 11"`} {
 		if err := os.WriteFile(filepath.Join(b.bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return b
+}
+
+// next says what the next submission meets.
+func (b *batch) next(t *testing.T, do string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(b.bin, "sbatch.do"), []byte(do), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// calls returns the submissions that were taken.
+func (b *batch) calls(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(b.bin, "sbatch.calls"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return slices.Collect(strings.Lines(string(text)))
+}
+
+// forget has the batch system know no job any more.
+func (b *batch) forget(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(b.bin, "sbatch.jobs")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (b *batch) env() []string { return []string{"PATH=" + b.bin + ":" + os.Getenv("PATH")} }
@@ -44,6 +89,20 @@ func (c *campaign) task(t *testing.T, round, shard int, env ...string) *proc {
 	return launch(t, filepath.Dir(c.dir), env, nil, "/bin/sh", scripts[0])
 }
 
+// states tells how many files of the campaign are in a state.
+func (c *campaign) states(t *testing.T, state string) int {
+	t.Helper()
+	var line struct {
+		Counts struct {
+			State map[string]struct{ Files int }
+		}
+	}
+	if err := json.Unmarshal([]byte(c.run(t, "status", "--json").want(t, 0).stdout), &line); err != nil {
+		t.Fatal(err)
+	}
+	return line.Counts.State[state].Files
+}
+
 // TestShards runs the tasks of an array by hand: a refused submission, two tasks on one shard, a kill, a deadline, a second round.
 func TestShards(t *testing.T) {
 	t.Parallel()
@@ -55,29 +114,24 @@ func TestShards(t *testing.T) {
 	c.run(t, "plan", "--program", "10001").want(t, 0)
 	submit := append([]string{"submit", "--tasks", "2", "--shards", "40", "--rate", "0", "--time", "1h"}, "slurm")
 
-	down := filepath.Join(b.bin, "sbatch.down")
-	if err := os.WriteFile(down, nil, 0o644); err != nil {
-		t.Fatal(err)
+	b.next(t, "refuse")
+	if r := c.run(t, submit...).want(t, 2); !strings.Contains(r.stderr, "Invalid account") || c.states(t, "lent") != 0 {
+		t.Errorf("a refused submission says %q and leaves %d files lent", r.stderr, c.states(t, "lent"))
 	}
-	if r := c.run(t, submit...).want(t, 2); !strings.Contains(r.stderr, "Invalid account") {
-		t.Errorf("a refused submission says %q", r.stderr)
+	if r := c.run(t, submit...).want(t, 0); !strings.Contains(r.stdout, "11 shards") || !strings.Contains(r.stderr, "MaxArraySize") {
+		t.Errorf("submitting again says %q, %q; want fewer shards, the largest array", r.stderr, r.stdout)
 	}
-	if err := os.Remove(down); err != nil {
-		t.Fatal(err)
-	}
-	if r := c.run(t, submit...).want(t, 0); !strings.Contains(r.stderr, "going on with the submission of round 1") || !strings.Contains(r.stdout, "11 shards") {
-		t.Errorf("submitting again says %q, %q; want round 1 again, cut to the largest array", r.stderr, r.stdout)
-	}
-	c.run(t, submit...).want(t, 10) // all is lent
+	c.run(t, submit...).want(t, 10)         // all is lent
+	c.run(t, "submit", "slurm").want(t, 10) // also to a chain, which would double the budget
 	if env, err := os.ReadFile(filepath.Join(b.bin, "sbatch.env")); err != nil || strings.Contains(string(env), token) {
 		t.Errorf("the batch system is told the token (%v)", err)
 	}
 
-	one, two := c.task(t, 1, 0), c.task(t, 1, 0)
+	one, two := c.task(t, 2, 0), c.task(t, 2, 0)
 	one.wait(t, time.Minute).want(t, 0)
 	two.wait(t, time.Minute).want(t, 0)
-	c.task(t, 1, 11).wait(t, time.Minute).want(t, 2) // no such shard
-	killed := c.task(t, 1, 1)
+	c.task(t, 2, 11).wait(t, time.Minute).want(t, 2) // no such shard
+	killed := c.task(t, 2, 1)
 	before := len(s.requests(t))
 	until := time.Now().Add(20 * time.Second)
 	for len(s.requests(t)) < before+3 && time.Now().Before(until) {
@@ -86,11 +140,11 @@ func TestShards(t *testing.T) {
 	killed.kill()
 	c.run(t, "collect").want(t, 10) // the batch system knows no job: what did not run comes back
 	submitted := c.run(t, submit...).want(t, 0)
-	if !strings.Contains(submitted.stdout, "round 2") {
+	if !strings.Contains(submitted.stdout, "round 3") {
 		t.Errorf("the second round: %q", submitted.stdout)
 	}
 	for k := range 11 {
-		c.task(t, 2, k, "SLURM_RESTART_COUNT=1").wait(t, time.Minute).want(t, 0)
+		c.task(t, 3, k, "SLURM_RESTART_COUNT=1").wait(t, time.Minute).want(t, 0)
 	}
 	if r := c.run(t, "status").want(t, 0); !strings.Contains(r.stdout, "11 of 11 shards begun, 11 ended") {
 		t.Errorf("status says\n%s", r.stdout)
@@ -119,6 +173,186 @@ func TestShards(t *testing.T) {
 	}
 }
 
+// TestInterruptedSubmission kills submit at its worst moments: submitting again lends nothing twice and hands nothing in twice.
+func TestInterruptedSubmission(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, nil, "--catalog", "synthetic", "--observations", "2", "--scale", "100000")
+	for _, x := range []struct {
+		do    string
+		taken int // jobs, when it is killed
+		calls int // in all, after submitting again
+	}{
+		{"die before", 0, 2},
+		{"die after", 1, 2},
+	} {
+		t.Run(x.do, func(t *testing.T) {
+			t.Parallel()
+			b, c := newBatch(t), newCampaign(t, s)
+			c.env = b.env()
+			c.run(t, "plan", "--program", "10001").want(t, 0)
+			all := c.states(t, "pending")
+			b.next(t, x.do)
+			c.run(t, "submit", "--tasks", "2", "--time", "1h", "slurm").want(t, -1)
+			if n := len(b.calls(t)); n != x.taken || c.states(t, "lent") != all {
+				t.Errorf("%d jobs are taken, %d of %d files lent, want %d and all", n, c.states(t, "lent"), all, x.taken)
+			}
+			r := c.run(t, "submit", "--tasks", "2", "--time", "2h", "slurm").want(t, 0)
+			if !strings.Contains(r.stderr, "going on with the submission of round 1") || !strings.Contains(r.stdout, "collects when it has ended") {
+				t.Errorf("submitting again says %q, %q, want it to go on with round 1 and its collecting", r.stderr, r.stdout)
+			}
+			if calls := b.calls(t); len(calls) != x.calls || c.states(t, "lent") != all {
+				t.Errorf("the batch system took %q, %d files are lent, want an array and its collecting, and %d", calls, c.states(t, "lent"), all)
+			}
+			c.run(t, "submit", "--tasks", "2", "slurm").want(t, 10) // it is complete now
+			b.forget(t)
+			c.run(t, "collect").want(t, 10)
+			if n := c.states(t, "pending"); n != all {
+				t.Errorf("%d files came back, want %d", n, all)
+			}
+		})
+	}
+}
+
+// link starts a link of the chain as the batch system would.
+func (c *campaign) link(t *testing.T) *proc {
+	t.Helper()
+	scripts, err := filepath.Glob(filepath.Join(c.dir, ".jwstbulk/job/*-chain.sh"))
+	if err != nil || len(scripts) != 1 {
+		t.Fatalf("job scripts of the chain: %v, %v", scripts, err)
+	}
+	return launch(t, filepath.Dir(c.dir), append([]string{"SLURM_JOB_ID=77"}, c.env...), nil, "/bin/sh", scripts[0])
+}
+
+// TestChainLinks: a link whose time is over submits the next one although a file failed; one that is cancelled does not; and
+// no array is submitted beside a chain.
+func TestChainLinks(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, []fault{{"do": "missing", "count": 1}}, "--catalog", "synthetic", "--observations", "10", "--scale", "20000")
+	b, c := newBatch(t), newCampaign(t, s)
+	c.env = b.env()
+	c.run(t, "plan", "--program", "10001").want(t, 0)
+	c.run(t, "submit", "--rate", "20", "--time", "1h", "slurm").want(t, 0)
+	if r := c.run(t, "submit", "--tasks", "2", "slurm").want(t, 2); !strings.Contains(r.stderr, "chain") || c.states(t, "lent") != 0 {
+		t.Errorf("an array beside a chain: %q, %d files lent", r.stderr, c.states(t, "lent"))
+	}
+	for _, x := range []struct {
+		signal syscall.Signal
+		code   int
+		calls  int
+	}{
+		{syscall.SIGUSR1, 3, 2},
+		{syscall.SIGTERM, 3, 2},
+	} {
+		before := len(s.bodies(t, time.Time{}))
+		link := c.link(t)
+		until(t, "the link fetches", 20*time.Second, func() bool { return len(s.bodies(t, time.Time{})) > before+3 })
+		if err := link.cmd.Process.Signal(x.signal); err != nil {
+			t.Fatal(err)
+		}
+		link.wait(t, 20*time.Second).want(t, x.code)
+		if calls := b.calls(t); len(calls) != x.calls {
+			t.Errorf("after %v the batch system has been given %q, want %d jobs", x.signal, calls, x.calls)
+		}
+	}
+}
+
+// TestSharedPause: when the archive asks one task to wait, the other waits too, as another process.
+func TestSharedPause(t *testing.T) {
+	t.Parallel()
+	const asked = 4 * time.Second
+	s := startSim(t, []fault{{"do": "status", "status": 429, "retry_after": "4", "uri": "*_*", "skip": 25, "count": 1}},
+		"--catalog", "synthetic", "--observations", "7", "--scale", "20000")
+	b, c := newBatch(t), newCampaign(t, s)
+	c.env = b.env()
+	c.run(t, "plan", "--program", "10001").want(t, 0)
+	c.run(t, "submit", "--tasks", "2", "--shards", "2", "--rate", "16", "slurm").want(t, 0)
+	var tasks []*proc
+	for k := range 2 { // outside a job: no task starts late on purpose
+		tasks = append(tasks, c.start(t, "run", "--shard", "--shard-index", fmt.Sprint(k), "-j", "2", "--rate", "8"))
+	}
+	for _, p := range tasks {
+		p.wait(t, time.Minute).want(t, 0)
+	}
+	said := tasks[0].stderr.String() + tasks[1].stderr.String()
+	if strings.Count(said, "the archive asks to wait") != 1 || strings.Count(said, "asked another task to wait") != 1 {
+		t.Errorf("want one task to be asked to wait and the other to wait with it:\n%s", said)
+	}
+	requests := s.bodies(t, time.Time{})
+	at := slices.IndexFunc(requests, func(r request) bool { return r.Status == 429 })
+	if at < 0 {
+		t.Fatal("the archive asked nobody to wait")
+	}
+	late := 0
+	for _, r := range requests[at+1:] {
+		if since := r.Time.Sub(requests[at].Time); since > 1500*time.Millisecond && since < asked-500*time.Millisecond {
+			late++
+		}
+	}
+	if late > 0 || len(requests) < at+10 {
+		t.Errorf("%d of %d requests came while all had to wait", late, len(requests)-at)
+	}
+}
+
+// TestJitter: tasks that a batch system starts at once do not ask the archive at once.
+func TestJitter(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, nil, "--catalog", "synthetic", "--observations", "2", "--scale", "100000")
+	b, c := newBatch(t), newCampaign(t, s)
+	c.env = b.env()
+	c.run(t, "plan", "--program", "10001").want(t, 0)
+	c.run(t, "submit", "--tasks", "8", "--shards", "8", "-j", "8", "--rate", "0", "slurm").want(t, 0)
+	begin := time.Now()
+	var tasks []*proc
+	for k := range 8 {
+		tasks = append(tasks, c.task(t, 1, k))
+	}
+	for _, p := range tasks {
+		p.wait(t, time.Minute).want(t, 0)
+	}
+	first, last := time.Time{}, time.Time{}
+	for k := range 8 {
+		at := c.firstDone(t, 1, k)
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	t.Logf("eight tasks started at once had their first file %v to %v later", first.Sub(begin), last.Sub(begin))
+	if last.Sub(first) < 400*time.Millisecond { // one run in a hundred thousand
+		t.Errorf("all tasks began within %v, want up to three seconds", last.Sub(first))
+	}
+}
+
+// firstDone is when a shard's first file was finished.
+func (c *campaign) firstDone(t *testing.T, round, shard int) time.Time {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(c.dir, fmt.Sprintf(".jwstbulk/shard/%d/%d.*.jsonl", round, shard)))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("journals of shard %d: %q, %v", shard, names, err)
+	}
+	text, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var l struct {
+			SHA256 string
+			At     json.RawMessage
+		}
+		if json.Unmarshal([]byte(line), &l) == nil && l.SHA256 != "" {
+			ms, err := strconv.ParseInt(string(l.At), 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return time.UnixMilli(ms)
+		}
+	}
+	t.Fatalf("the journal of shard %d tells of no file", shard)
+	return time.Time{}
+}
+
 // TestDeadline stops before the time is over, with the file under way kept.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
@@ -145,6 +379,7 @@ func TestClusterBadInput(t *testing.T) {
 		args []string
 	}{
 		{c, "login node", []string{"submit", "slurm"}},
+		{c, "login node", []string{"submit", "--tasks", "2", "slurm"}},
 		{c, "slurm, pbs or sge", []string{"submit"}},
 		{c, "condor", []string{"submit", "condor"}},
 		{c, "cannot share 4 transfers", []string{"submit", "--tasks", "5", "slurm"}},
@@ -163,5 +398,8 @@ func TestClusterBadInput(t *testing.T) {
 			t.Errorf("jwstbulk %s says %q, want %q in it", strings.Join(x.args, " "), r.stderr, x.says)
 		}
 		x.c.env = nil
+	}
+	if n := c.states(t, "lent"); n != 0 {
+		t.Errorf("%d files are lent after mistakes alone", n)
 	}
 }

@@ -200,3 +200,14 @@ func tail(s string) string {
 	}
 	return "…" + s[len(s)-most:]
 }
+
+// until polls, for what tells nobody by itself.
+func until(t *testing.T, what string, limit time.Duration, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !ok(); {
+		if time.Now().After(end) {
+			t.Fatalf("after %v still not: %s", limit, what)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}

@@ -55,17 +55,6 @@ func (s *slurm) queue(t *testing.T, format string) []string {
 	return strings.Fields(s.must(t, "squeue", "-h", "-r", "-o", format))
 }
 
-// until polls: Slurm tells nobody by itself.
-func until(t *testing.T, what string, limit time.Duration, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(limit); !ok(); {
-		if time.Now().After(end) {
-			t.Fatalf("after %v still not: %s", limit, what)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-}
-
 // anyTask finds a process of ours that works on a shard, other than those of the shards in but.
 func anyTask(t *testing.T, but ...string) (shard string, pid int) {
 	t.Helper()

@@ -2,34 +2,44 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"jwstbulk/internal/cluster"
+	"jwstbulk/queue"
 )
 
-// maxIdle is how many links in a row may fetch nothing before the chain ends.
-const maxIdle = 5
+// A link that got nothing, or that met an archive which is out or a campaign that somebody else holds, is followed by one that
+// starts later: after firstDelay, then after twice as long each time, up to longestDelay. After maxIdle links in a row that got
+// nothing, about a day, the chain ends.
+const (
+	maxIdle      = 10
+	firstDelay   = 10 * time.Minute
+	longestDelay = 4 * time.Hour
+)
 
 // nextLink submits the next link of a chain if runErr says that work is left which time will heal. It returns runErr.
-func nextLink(ctx context.Context, o output, c *cli.Context, runErr error) error {
+func nextLink(ctx context.Context, o output, c *cli.Context, deadline time.Time, runErr error) error {
 	script := c.String("chain")
 	if script == "" {
 		return runErr
 	}
-	code := worst(errorCodes(runErr))
-	var delay time.Duration
-	switch {
-	case endedBy(ctx) != nil && endedBy(ctx) != syscall.SIGUSR1: // scancel, or a preemption, after which the job itself starts over
+	if toldToEnd(ctx, deadline, time.Now()) {
 		o.say("the chain ends here: it was told to stop; `jwstbulk submit` begins it again")
 		return runErr
-	case code == exitUnavailable:
-		delay = 10 * time.Minute
-	case code != exitAgain:
+	}
+	again, later := linkAfter(errorCodes(runErr))
+	if endedBy(ctx) != nil && errors.Is(runErr, context.Canceled) { // time was up before the run began
+		again, later = true, false
+	}
+	if !again {
 		return runErr
 	}
 	keep := context.WithoutCancel(ctx)
@@ -38,11 +48,40 @@ func nextLink(ctx context.Context, o output, c *cli.Context, runErr error) error
 		o.say("the chain ends here: the last %d links fetched nothing; `jwstbulk errors` says why", idle)
 		return runErr
 	}
-	if err := submitNext(keep, o, c, script, delay); err != nil {
+	var locked *queue.LockedError
+	if err == nil || errors.As(err, &locked) {
+		err = submitNext(keep, o, c, script, linkDelay(idle, later))
+	}
+	if err != nil {
 		o.say("the next link was not submitted: %v", err)
 		o.say("  submit it by hand: %s", script)
 	}
 	return runErr
+}
+
+// linkDelay is how long the next link waits after so many that got nothing; later says that time must pass in any case.
+func linkDelay(idle int, later bool) time.Duration {
+	if idle == 0 && !later {
+		return 0
+	}
+	return min(firstDelay<<max(idle-1, 0), longestDelay)
+}
+
+// toldToEnd reports whether a signal ended the run before its time: the user's scancel, or a preemption, after which the batch
+// system starts the same job again. USR1 says that time is nearly up, and what comes after the deadline says so too.
+func toldToEnd(ctx context.Context, deadline, now time.Time) bool {
+	s := endedBy(ctx)
+	return s != nil && s != syscall.SIGUSR1 && (deadline.IsZero() || now.Before(deadline))
+}
+
+// linkAfter decides by all codes that apply to a run whether another one would get further, and whether only later. Files that
+// failed for good stop no chain while others are left.
+func linkAfter(codes []int) (again, later bool) {
+	has := func(some ...int) bool {
+		return slices.ContainsFunc(codes, func(c int) bool { return slices.Contains(some, c) })
+	}
+	later = has(exitUnavailable, exitLocked)
+	return (later || has(exitAgain)) && !has(exitInternal, exitUsage, exitStorage, exitTransfer), later
 }
 
 func submitNext(ctx context.Context, o output, c *cli.Context, script string, delay time.Duration) error {
@@ -70,11 +109,15 @@ func submitNext(ctx context.Context, o output, c *cli.Context, script string, de
 	if err != nil {
 		return err
 	}
+	if delay > 0 {
+		o.say("work is left: the next link is job %s, in %v", id, delay)
+		return nil
+	}
 	o.say("work is left: the next link is job %s", id)
 	return nil
 }
 
-// idleRuns counts the runs at the end of the campaign's history that finished no file.
+// idleRuns counts the runs at the end of the campaign's history that got nothing: no file, and no byte of one.
 func idleRuns(ctx context.Context, c *cli.Context) (int, error) {
 	r, _, err := openReader(ctx, c)
 	if err != nil {
@@ -82,11 +125,19 @@ func idleRuns(ctx context.Context, c *cli.Context) (int, error) {
 	}
 	defer r.Close() // only read from
 	runs, err := r.Runs(ctx)
+	if err != nil {
+		return 0, err
+	}
 	n := 0
-	for i := len(runs) - 1; i >= 0 && runs[i].Files == 0; i-- {
+	for _, run := range slices.Backward(runs) {
+		var rep struct{ Bytes int64 }
+		_ = json.Unmarshal(run.Summary, &rep) // a run that was killed has none
+		if run.Files > 0 || rep.Bytes > 0 {
+			break
+		}
 		n++
 	}
-	return n, err
+	return n, nil
 }
 
 // batchSystem finds a batch system by name.

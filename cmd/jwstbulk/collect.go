@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -44,7 +45,7 @@ func collectCommand() *cli.Command {
 }
 
 func runCollect(ctx context.Context, o output, cfg campaign.Config, rounds int, force bool) (err error) {
-	c, err := campaign.Open(ctx, cfg)
+	c, err := openWaiting(ctx, o, cfg)
 	if err != nil {
 		return err
 	}
@@ -56,15 +57,46 @@ func runCollect(ctx context.Context, o output, cfg campaign.Config, rounds int, 
 	if err := rep.write(o); err != nil {
 		return err
 	}
-	left := rep.Counts.State[queue.Pending].Files
-	if rounds > 0 && left > 0 && rep.Collected.Done > 0 {
-		if err := submitRest(ctx, o, c, rounds); err != nil {
+	if rounds > 0 && toLend(rep.Counts) > 0 {
+		if why := rep.noMore(); why != "" {
+			o.say("not submitted again: %s", why)
+		} else if err := submitRest(ctx, o, c, rounds); err != nil {
 			return err
 		}
-	} else if rounds > 0 && left > 0 {
-		o.say("not submitted again: the last round gained nothing; `jwstbulk errors` and the logs in %s say why", cluster.JobDir)
 	}
 	return reported(rep.Codes)
+}
+
+// lockPatience is how long a job waits for a campaign that another process holds: a command at the keyboard, or the submission
+// that made the job.
+const lockPatience = 10 * time.Minute
+
+// openWaiting opens the campaign; in a batch job it waits for whoever has it.
+func openWaiting(ctx context.Context, o output, cfg campaign.Config) (*campaign.Campaign, error) {
+	until := time.Now().Add(lockPatience)
+	for n := 0; ; n++ {
+		c, err := campaign.Open(ctx, cfg)
+		var locked *queue.LockedError
+		if !errors.As(err, &locked) || !inBatchJob() || time.Now().After(until) || ctx.Err() != nil {
+			return c, err
+		}
+		if n == 0 {
+			o.say("%v; waiting up to %v", err, lockPatience)
+		}
+		pause(ctx, time.Second)
+	}
+}
+
+// noMore says why nothing is to be submitted after this collecting, "" if another round may gain something.
+func (r collectReport) noMore() string {
+	last := r.Collected.Rounds[len(r.Collected.Rounds)-1]
+	switch {
+	case r.Counts.State[queue.Lent].Files > 0:
+		return "files are still lent to tasks; collect again when these have ended"
+	case last.Files == 0:
+		return "the last round gained nothing; `jwstbulk errors` and the logs in " + cluster.JobDir + " say why"
+	}
+	return ""
 }
 
 // collectReport is what collect prints.
@@ -129,8 +161,15 @@ func liveTasks(ctx context.Context, o output, r queue.Round) (map[int]bool, bool
 		o.say("round %d: %v", r.ID, err)
 		return nil, false
 	}
+	ids := strings.Split(r.Job, ",")
+	if r.Job == "" { // its submission was interrupted: perhaps it got through
+		if ids, err = sys.Find(ctx, cluster.Run, spec.RoundName(r.ID)); err != nil {
+			o.say("%s cannot be asked about round %d (%v): files of tasks that did not end by themselves stay lent", spec.System, r.ID, err)
+			return nil, false
+		}
+	}
 	live := map[int]bool{}
-	for id := range strings.SplitSeq(r.Job, ",") {
+	for _, id := range ids {
 		some, err := sys.Live(ctx, cluster.Run, id)
 		if err != nil {
 			o.say("%s cannot be asked about job %s (%v): files of tasks that did not end by themselves stay lent", spec.System, id, err)

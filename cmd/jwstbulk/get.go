@@ -73,7 +73,7 @@ func runCommand() *cli.Command {
 				return runShard(c.Context, o, c, r)
 			}
 			err = runRun(c.Context, o, r)
-			return nextLink(c.Context, o, c, err)
+			return nextLink(c.Context, o, c, r.deadline, err)
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -143,6 +144,9 @@ func runSubmit(ctx context.Context, o output, c *cli.Context, sys cluster.System
 	if spec.Tasks == 0 {
 		return submitChain(ctx, o, sys, spec, cfg)
 	}
+	if err := noChain(ctx, sys, spec); err != nil {
+		return err
+	}
 	cp, err := campaign.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -152,6 +156,19 @@ func runSubmit(ctx context.Context, o output, c *cli.Context, sys cluster.System
 		err = submitArray(ctx, o, sys, spec, cp)
 	}
 	return errors.Join(err, cp.Close())
+}
+
+// noChain refuses an array beside the campaign's chain: each would take the whole budget. It also finds out that there is no
+// batch system before anything is changed.
+func noChain(ctx context.Context, sys cluster.System, spec cluster.Spec) error {
+	ids, err := sys.Find(ctx, cluster.Run, spec.ChainName())
+	if err != nil {
+		return err
+	}
+	if len(ids) > 0 {
+		return usagef("the chain of this campaign waits or runs (job %s): it and an array would ask for twice the budget; cancel it first", strings.Join(ids, ", "))
+	}
+	return nil
 }
 
 // printScripts shows what would be submitted.
@@ -176,7 +193,7 @@ func printScripts(ctx context.Context, o output, c *cli.Context, sys cluster.Sys
 	if len(rounds) > 0 {
 		next = rounds[len(rounds)-1].ID + 1
 	}
-	if err := printScript(o, sys, spec.ArrayJob(next, spec.ShardsFor(counts.State[queue.Pending].Files, 0))); err != nil {
+	if err := printScript(o, sys, spec.ArrayJob(next, spec.ShardsFor(toLend(counts), 0))); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.stdout)
@@ -209,8 +226,16 @@ func submitChain(ctx context.Context, o output, sys cluster.System, spec cluster
 		return err
 	}
 	if err == nil {
-		if err := r.Close(); err != nil {
+		lent, err := lentFiles(ctx, r)
+		if e := r.Close(); err == nil {
+			err = e
+		}
+		if err != nil {
 			return err
+		}
+		if lent > 0 {
+			o.say("no chain is submitted: %s are lent to the tasks of an array, which have the whole budget; `jwstbulk collect` takes back what they left", files(lent))
+			return reported([]int{exitAgain})
 		}
 	}
 	ids, err := sys.Find(ctx, cluster.Run, spec.ChainName())
@@ -238,6 +263,11 @@ func submitChain(ctx context.Context, o output, sys cluster.System, spec cluster
 		return err
 	}
 	return told(o, submission{System: sys.Name(), Job: id, Script: script})
+}
+
+func lentFiles(ctx context.Context, r *queue.Reader) (int64, error) {
+	counts, err := r.Counts(ctx)
+	return counts.State[queue.Lent].Files, err
 }
 
 func writeScript(root *os.Root, sys cluster.System, spec cluster.Spec, j cluster.Job) (string, error) {
@@ -278,43 +308,69 @@ func told(o output, s submission) error {
 	return err
 }
 
+// loan is a round to submit.
+type loan struct {
+	round  int64
+	shards int
+	files  int64
+	spec   cluster.Spec // how it is, or was to be, submitted
+}
+
 // submitArray lends the pending files to a new round, or takes up one whose submission was interrupted, and submits it. Each
 // step can be repeated: lending is one transaction, lists are never changed, and a job is looked for before it is submitted.
 func submitArray(ctx context.Context, o output, sys cluster.System, spec cluster.Spec, c *campaign.Campaign) error {
-	round, shards, lent, spec, err := lendRound(ctx, o, sys, spec, c)
-	if err != nil || round == 0 {
+	l, err := lendRound(ctx, o, sys, spec, c)
+	if err != nil || l.round == 0 {
 		return err
 	}
-	if err := cluster.WriteLists(ctx, c.Root, c.Queue, round, shards); err != nil {
+	if err := cluster.WriteLists(ctx, c.Root, c.Queue, l.round, l.shards); err != nil {
 		return err
 	}
-	script, err := writeScript(c.Root, sys, spec, spec.ArrayJob(round, shards))
-	if err != nil {
-		return err
+	ids, err := sys.Find(ctx, cluster.Run, spec.RoundName(l.round))
+	if err == nil && len(ids) == 0 {
+		l.spec = spec // nothing runs yet: what is asked for now counts
 	}
-	ids, err := sys.Find(ctx, cluster.Run, spec.RoundName(round))
-	if err != nil {
-		return err
+	var script string
+	if err == nil {
+		script, err = writeScript(c.Root, sys, l.spec, l.spec.ArrayJob(l.round, l.shards))
 	}
 	id := strings.Join(ids, ",")
-	if id == "" {
-		if id, err = sys.Submit(ctx, cluster.Run, script, "", 0); err != nil {
-			return fmt.Errorf("%w\n  the files stay lent to round %d: submit again, or take them back with `jwstbulk collect --force`", err, round)
-		}
+	if err == nil && id == "" {
+		id, err = sys.Submit(ctx, cluster.Run, script, "", 0)
 	}
-	if err := c.Queue.SetRoundJob(ctx, round, id); err != nil {
-		return err
+	if err != nil {
+		return giveBack(ctx, sys, l, c, err)
 	}
-	collect, err := submitCollect(ctx, sys, spec, c, round, id)
+	collect, err := submitCollect(ctx, sys, l, c, id)
 	if err != nil {
 		o.say("the job that collects was not submitted: %v", err)
 		o.say("  run `jwstbulk collect -d %s` when job %s has ended", shellQuote(spec.Dir), id)
 	}
-	return told(o, submission{System: sys.Name(), Round: round, Shards: shards, Files: lent, Job: id, Collect: collect, Script: script})
+	// Recorded last: before that, submitting again makes up for what is missing.
+	if err := c.Queue.SetRoundJob(ctx, l.round, id, encode(l.spec)); err != nil {
+		return err
+	}
+	return told(o, submission{System: sys.Name(), Round: l.round, Shards: l.shards, Files: l.files, Job: id, Collect: collect, Script: script})
 }
 
-func submitCollect(ctx context.Context, sys cluster.System, spec cluster.Spec, c *campaign.Campaign, round int64, after string) (string, error) {
-	script, err := writeScript(c.Root, sys, spec, spec.CollectJob(round))
+// giveBack takes the files of a round back that the batch system refused, if it is certain that it has no such job.
+func giveBack(ctx context.Context, sys cluster.System, l loan, c *campaign.Campaign, refusal error) error {
+	ids, err := sys.Find(ctx, cluster.Run, l.spec.RoundName(l.round))
+	if err == nil && len(ids) == 0 {
+		_, err = c.Queue.Unlend(context.WithoutCancel(ctx), l.round)
+	}
+	if err != nil || len(ids) > 0 {
+		return fmt.Errorf("%w\n  the files stay lent to round %d, for it may have got through: submit again, or take them back with `jwstbulk collect --force`", refusal, l.round)
+	}
+	return fmt.Errorf("%w\n  nothing was submitted; the files are pending as before", refusal)
+}
+
+func submitCollect(ctx context.Context, sys cluster.System, l loan, c *campaign.Campaign, after string) (string, error) {
+	ids, err := sys.Find(ctx, cluster.Run, l.spec.CollectName(l.round))
+	if err != nil || len(ids) > 0 {
+		return strings.Join(ids, ","), err
+	}
+	script, err := writeScript(c.Root, sys, l.spec, l.spec.CollectJob(l.round))
 	if err != nil {
 		return "", err
 	}
@@ -322,32 +378,48 @@ func submitCollect(ctx context.Context, sys cluster.System, spec cluster.Spec, c
 }
 
 // lendRound returns the round to submit: one that has no job yet, else a new one of all pending files.
-func lendRound(ctx context.Context, o output, sys cluster.System, spec cluster.Spec, c *campaign.Campaign) (round int64, shards int, lent int64, _ cluster.Spec, err error) {
+func lendRound(ctx context.Context, o output, sys cluster.System, spec cluster.Spec, c *campaign.Campaign) (loan, error) {
 	rounds, err := c.Queue.Rounds(ctx)
 	if err != nil {
-		return 0, 0, 0, spec, err
+		return loan{}, err
 	}
 	for _, r := range rounds {
-		if r.Lent > 0 && r.Job == "" {
-			o.say("going on with the submission of round %d", r.ID)
-			err := json.Unmarshal(r.Spec, &spec)
-			return r.ID, r.Shards, r.Lent, spec, err
+		switch {
+		case r.Lent == 0:
+		case r.Job == "":
+			o.say("going on with the submission of round %d, %s in %d shards", r.ID, files(r.Lent), r.Shards)
+			l := loan{round: r.ID, shards: r.Shards, files: r.Lent}
+			return l, json.Unmarshal(r.Spec, &l.spec)
+		default:
+			if live, known := liveTasks(ctx, o, r); known && len(live) > 0 {
+				o.say("nothing is submitted: %d tasks of round %d (job %s) wait or run, and have the whole budget", len(live), r.ID, r.Job)
+				return loan{}, reported([]int{exitAgain})
+			}
 		}
 	}
 	counts, err := c.Queue.Counts(ctx)
 	if err != nil {
-		return 0, 0, 0, spec, err
+		return loan{}, err
 	}
-	shards = spec.ShardsFor(counts.State[queue.Pending].Files, maxArray(ctx, o, sys, spec))
 	last, err := cluster.LastRound(c.Root)
 	if err != nil {
-		return 0, 0, 0, spec, err
+		return loan{}, err
 	}
-	round, lent, err = c.Queue.Lend(ctx, queue.Lending{Shards: shards, Spec: encode(spec), Assign: cluster.NewBalancer(shards).Assign, After: last})
+	l := loan{spec: spec, shards: spec.ShardsFor(toLend(counts), maxArray(ctx, o, sys, spec))}
+	l.round, l.files, err = c.Queue.Lend(ctx, queue.Lending{Shards: l.shards, Spec: encode(spec), Assign: cluster.NewBalancer(l.shards).Assign, After: last})
 	if errors.Is(err, queue.ErrNothingToLend) {
-		return 0, 0, 0, spec, nothingToLend(o, counts)
+		return loan{}, nothingToLend(o, counts)
 	}
-	return round, shards, lent, spec, err
+	return l, err
+}
+
+// toLend is how many files can be lent at most; those whose time to be tried again has come are pending for that.
+func toLend(counts queue.Counts) int64 {
+	n := counts.State[queue.Pending].Files
+	if !counts.Next.IsZero() && !counts.Next.After(time.Now()) {
+		n += counts.State[queue.Waiting].Files + counts.State[queue.Parked].Files
+	}
+	return n
 }
 
 // nothingToLend says why no round is made; without an error, all is done.
