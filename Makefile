@@ -105,7 +105,7 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 e2e-deps: ## install what the end-to-end tests need (Debian packages, as root)
 	@sh tools/e2e-deps.sh install
 
-e2e-slurm: build $(GOTEST) ## chain and array on a throw-away Slurm of this machine (Debian 12, installs it as root; about 3 min)
+e2e-slurm: build static $(GOTEST) $(FUSEFS) ## chain, array and docs/hpc.md on a throw-away Slurm of this machine (Debian 12, installs it as root; 5 min)
 	$(GOTEST) -stream -tags e2e,slurm -count=1 -timeout 15m -run TestSlurm $(E2E_FLAGS) ./e2e
 
 e2e: build $(GOTEST) $(FUSEFS) ## the built programs as a user runs them, killed and lied to (under 20 min)

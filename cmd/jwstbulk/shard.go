@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -53,7 +54,7 @@ func (r runOptions) until(ctx context.Context) (context.Context, context.CancelF
 // left to do says the rest.
 func unlessDrained(ctx, fetching context.Context, err error) error {
 	late := ctx.Err() == nil && errors.Is(fetching.Err(), context.DeadlineExceeded)
-	told := ctx.Err() != nil && inBatchJob()
+	told := ctx.Err() != nil && (inBatchJob() || errors.Is(context.Cause(ctx), errOvertaken))
 	if (late || told) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return nil
 	}
@@ -84,6 +85,8 @@ func runShard(ctx context.Context, o output, c *cli.Context, r runOptions) (err 
 	if cluster.WhereAmI(os.Getenv).System != "" {
 		pause(ctx, rand.N(startJitter))
 	}
+	ctx, stop := untilOvertaken(ctx, o, t)
+	defer stop()
 	r.plan.campaign.StateDir, r.plan.campaign.Journal, r.plan.campaign.Create = t.StateDir, t.Journal, true
 	r.plan.campaign.QueuePath = ""
 	if !c.IsSet("linger") {
@@ -118,6 +121,36 @@ func taskConfig(c *cli.Context, dir string) (cluster.TaskConfig, error) {
 		err = usagef("there is no round in %s; `jwstbulk submit` makes one", dir)
 	}
 	return cfg, err
+}
+
+// errOvertaken is the cause of a task's end that another attempt at its shard brought about.
+var errOvertaken = errors.New("a later attempt at this shard has begun")
+
+// lookForOthers is how often a task looks for a later attempt at its shard.
+const lookForOthers = 5 * time.Second
+
+// untilOvertaken returns a context that ends when a later attempt at the shard begins, as after the loss of a node whose tasks
+// go on: two attempts at once would take more than the budget, and the same files.
+func untilOvertaken(ctx context.Context, o output, t *cluster.Task) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			pause(ctx, lookForOthers)
+			if ctx.Err() != nil {
+				return
+			}
+			if yes, err := t.Overtaken(); err == nil && yes { // what cannot be read now may be the next time
+				o.say("%v: leaving it to that one", errOvertaken)
+				cancel(errOvertaken)
+				return
+			}
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		wg.Wait()
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

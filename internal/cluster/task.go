@@ -27,7 +27,7 @@ type TaskConfig struct {
 	Scratch string // where the task's own queue may lie: a local disk; "" means below the campaign directory
 }
 
-// Task is one attempt at a shard. Its methods are used by one goroutine.
+// Task is one attempt at a shard. Its methods are used by one goroutine, but for Overtaken.
 type Task struct {
 	Journal  string // path of its journal, which its queue writes
 	StateDir string // the directory of its own queue, gone after Close
@@ -36,6 +36,8 @@ type Task struct {
 
 	cfg  TaskConfig
 	root *os.Root
+	own  Attempt
+	seen map[string]bool              // journals that began before ours; of Overtaken after the start
 	done map[string]bool              // finished by earlier attempts
 	last map[string]queue.OutcomeLine // what earlier attempts left
 }
@@ -47,7 +49,7 @@ func StartTask(cfg TaskConfig) (_ *Task, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the campaign directory: %w", err)
 	}
-	t := &Task{cfg: cfg, root: root, done: map[string]bool{}, last: map[string]queue.OutcomeLine{}}
+	t := &Task{cfg: cfg, root: root, seen: map[string]bool{}, done: map[string]bool{}, last: map[string]queue.OutcomeLine{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.Close())
@@ -67,6 +69,9 @@ func StartTask(cfg TaskConfig) (_ *Task, err error) {
 		return nil, err
 	}
 	t.Earlier = len(earlier.Attempts)
+	for _, a := range earlier.Attempts {
+		t.seen[a.Name] = true
+	}
 	for _, l := range earlier.Returned.Done {
 		t.done[l.URI] = true
 	}
@@ -106,9 +111,37 @@ func (t *Task) begin() error {
 		if err != nil {
 			return fmt.Errorf("beginning a journal: %w", err)
 		}
+		t.own = Attempt{Name: path.Base(name), Started: line.At}
 		t.Journal = filepath.Join(t.cfg.Dir, filepath.FromSlash(name))
 		return durable.SyncDir(t.root, RoundDir(t.cfg.Round))
 	}
+}
+
+// Overtaken reports whether a later attempt at the shard has begun: whoever started it takes this one for dead, and its
+// share of the budget is used by the other. Of two attempts at most one is overtaken. It may be called by one goroutine
+// while others use the task.
+func (t *Task) Overtaken() (bool, error) {
+	names, err := journalNames(t.root, t.cfg.Round)
+	if err != nil {
+		return false, err
+	}
+	for _, name := range names[t.cfg.Shard] {
+		if t.seen[name] || name == t.own.Name {
+			continue
+		}
+		j, err := readJournal(t.root, path.Join(RoundDir(t.cfg.Round), name))
+		if err != nil {
+			return false, err
+		}
+		if j.attempt.Started.IsZero() {
+			continue // it is being begun
+		}
+		if order := older(t.own, j.attempt); order < 0 || order == 0 && t.own.Name < name {
+			return true, nil
+		}
+		t.seen[name] = true
+	}
+	return false, nil
 }
 
 // scratch makes the directory of the task's own queue, and removes those of dead tasks on the same local disk.
