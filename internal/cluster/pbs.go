@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// PBS is OpenPBS or PBS Professional, 2020 or newer (array throttling with %), by qsub and qstat. It is written from the
-// manuals; its scripts are tested, its commands have not met a real server.
+// PBS is OpenPBS or PBS Professional, 2020 or newer (array throttling with %), by qsub and qstat. It is written from OpenPBS's
+// manual pages and source: qsub(1B), qstat(1B), sizes such as 2G in attr_fn_size.c, job names of up to 230 characters in
+// pbs_ifl.h. Its scripts are tested, its commands have not met a real server.
 type PBS struct{}
 
 // Name is "pbs".
@@ -67,7 +68,8 @@ func (PBS) Submit(ctx context.Context, run Runner, script, after string, delay t
 	return "", &RefusedError{Command: "qsub", Message: "it printed no job id"}
 }
 
-// Live asks qstat, one line a task of an array: 12[3].server.
+// Live asks qstat, one line a task of an array: 12[3].server. X and F are the states of what has ended; a task that is
+// exiting (E) counts, for it may still be writing.
 func (PBS) Live(ctx context.Context, run Runner, id string) (map[int]bool, error) {
 	out, err := run(ctx, "qstat", "-t", id)
 	if err != nil {
@@ -81,7 +83,7 @@ func (PBS) Live(ctx context.Context, run Runner, id string) (map[int]bool, error
 	live := map[int]bool{}
 	for line := range strings.Lines(out) {
 		f := strings.Fields(line)
-		if len(f) < 5 || !strings.HasPrefix(f[0], number) || f[4] == "X" || f[4] == "F" || f[4] == "E" {
+		if len(f) < 5 || !strings.HasPrefix(f[0], number) || f[4] == "X" || f[4] == "F" {
 			continue
 		}
 		_, rest, _ := strings.Cut(f[0], "[")

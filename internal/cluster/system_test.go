@@ -90,7 +90,8 @@ func TestLive(t *testing.T) {
 	const (
 		pbs = "Job id            Name             User              Time Use S Queue\n----------------  ---------------- ----------------  -------- - -----\n" +
 			"12[].srv          jwst-r1          me                       0 B workq\n12[1].srv         jwst-r1          me                00:00:01 R workq\n" +
-			"12[2].srv         jwst-r1          me                       0 Q workq\n12[3].srv         jwst-r1          me                00:00:01 X workq\n"
+			"12[2].srv         jwst-r1          me                       0 Q workq\n12[3].srv         jwst-r1          me                00:00:01 X workq\n" +
+			"12[4].srv         jwst-r1          me                00:00:01 E workq\n"
 		sge = "job-ID  prior   name       user         state submit/start at     queue                          slots ja-task-ID\n----\n" +
 			"     12 0.55500 jwst-r1    me           r     11/25/2026 10:00:00 all.q@n1                           1 2\n" +
 			"     12 0.55500 jwst-r1    me           qw    11/25/2026 10:00:00                                    1 3\n" +
@@ -107,7 +108,7 @@ func TestLive(t *testing.T) {
 		{"slurm, one job", "7", cluster.Slurm{}, fake{out: map[string]string{"squeue": "N/A\n"}}, map[int]bool{0: true}, false},
 		{"slurm, forgotten", "7", cluster.Slurm{}, fake{err: map[string]string{"squeue": "slurm_load_jobs error: Invalid job id specified"}}, nil, false},
 		{"slurm, away", "7", cluster.Slurm{}, fake{err: map[string]string{"squeue": "Unable to contact slurm controller"}}, nil, true},
-		{"pbs", "12[].srv", cluster.PBS{}, fake{out: map[string]string{"qstat": pbs}}, map[int]bool{1: true, 2: true}, false},
+		{"pbs", "12[].srv", cluster.PBS{}, fake{out: map[string]string{"qstat": pbs}}, map[int]bool{1: true, 2: true, 4: true}, false},
 		{"pbs, forgotten", "12[].srv", cluster.PBS{}, fake{err: map[string]string{"qstat": "qstat: Unknown Job Id 12[].srv"}}, nil, false},
 		{"sge", "12", cluster.GridEngine{}, fake{out: map[string]string{"qstat": sge}}, map[int]bool{1: true, 2: true}, false},
 	} {
