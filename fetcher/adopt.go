@@ -89,7 +89,7 @@ func (f *Fetcher) consider(ctx context.Context, c Candidate) error {
 	defer found.Close() // only read from
 	job := jobOf(&c.File)
 	switch {
-	case job.Size >= 0 && job.Size != found.info.Size():
+	case job.Want == nil && job.Size >= 0 && job.Size != found.info.Size(): // what a manifest demands may be an older version
 		return f.leftOut(ctx, c, LeftLength, "")
 	case job.Want == nil && (job.Checksum == nil || f.trust.now() == queue.TrustNotMD5):
 		return f.leftOut(ctx, c, LeftNoChecksum, "")

@@ -90,8 +90,8 @@ func planManifest(ctx context.Context, o output, c *campaign.Campaign, r runOpti
 	return writeSummary(o.stdout, s)
 }
 
-// checkDrift fails with exit code 11 if the archive no longer has the recorded bytes of a file that is not here yet. What is
-// not public counts unless a token is given.
+// checkDrift fails with exit code 11 if the archive no longer has the recorded bytes of a file that is not here yet, nor where
+// files are to be adopted from. What is not public counts unless a token is given.
 func checkDrift(ctx context.Context, o output, r runOptions, file string) (err error) {
 	entries := func() iter.Seq2[manifest.Entry, error] { return readEntries(file) }
 	s, err := campaign.NewSurvey(ctx, r.plan.campaign.Archive, entries)
@@ -99,14 +99,25 @@ func checkDrift(ctx context.Context, o output, r runOptions, file string) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	report := newChanges(o)
+	var changes []manifest.Change
 	for ch, err := range campaign.Held(ctx, r.plan.campaign, s.Changes(ctx, entries())) {
 		if err != nil {
 			return err
 		}
 		if ch.Kind != manifest.KindAccess || r.plan.campaign.Archive.Token.IsZero() {
-			report.add(ch)
+			changes = append(changes, ch)
 		}
+	}
+	rest, err := campaign.OnHand(ctx, r.before.Adopt, changes, func(text string) { o.say("%s", text) })
+	if err != nil {
+		return err
+	}
+	if n := len(changes) - len(rest); n > 0 {
+		o.say("the archive no longer serves %s as recorded; the directories of --adopt have something of their names and lengths", files(int64(n)))
+	}
+	report := newChanges(o)
+	for _, ch := range rest {
+		report.add(ch)
 	}
 	if report.count() == 0 {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"jwstbulk/fetcher"
+	"jwstbulk/manifest"
 	"jwstbulk/queue"
 )
 
@@ -105,22 +106,11 @@ func (s *search) standing(ctx context.Context, yield func(fetcher.Candidate, err
 	return true
 }
 
-// below walks a directory. What cannot be read is said and passed over; states of campaigns are not looked into.
+// below yields the files of a directory that are wanted.
 func (s *search) below(ctx context.Context, root *os.Root, yield func(fetcher.Candidate, error) bool) bool {
 	stopped := false
-	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			s.warn(fmt.Sprintf("not searched: %v", err))
-			return fs.SkipDir
-		case d.IsDir() && d.Name() == StateDir:
-			return fs.SkipDir
-		case d.IsDir():
-			return nil
-		}
-		f, found, err := s.wanted(ctx, root, name, d)
+	err := walk(ctx, root, s.warn, func(name string) error {
+		f, found, err := s.wanted(ctx, path.Base(name))
 		if err != nil || !found {
 			return err
 		}
@@ -131,23 +121,13 @@ func (s *search) below(ctx context.Context, root *os.Root, yield func(fetcher.Ca
 		return nil
 	})
 	if err != nil {
-		yield(fetcher.Candidate{}, fmt.Errorf("searching %q: %w", root.Name(), err))
+		yield(fetcher.Candidate{}, err)
 	}
 	return err == nil && !stopped
 }
 
-// wanted returns the file of the queue that an entry of a directory may be.
-func (s *search) wanted(ctx context.Context, root *os.Root, name string, d fs.DirEntry) (queue.File, bool, error) {
-	base := path.Base(name)
-	if !strings.HasPrefix(base, "jw") || strings.ContainsAny(base, "*?[") {
-		return queue.File{}, false, nil
-	}
-	if !d.Type().IsRegular() {
-		// A link is followed only where it stays below the directory.
-		if fi, err := root.Stat(name); err != nil || !fi.Mode().IsRegular() {
-			return queue.File{}, false, nil
-		}
-	}
+// wanted returns the file of the queue that has this name.
+func (s *search) wanted(ctx context.Context, base string) (queue.File, bool, error) {
 	for f, err := range s.queue.Files(ctx, queue.Filter{URI: productPrefix + base}) {
 		if err != nil {
 			return f, false, err
@@ -155,6 +135,67 @@ func (s *search) wanted(ctx context.Context, root *os.Root, name string, d fs.Di
 		return f, f.Path != "" && slices.Contains(adoptable, f.State), nil
 	}
 	return queue.File{}, false, nil
+}
+
+// walk calls visit with the path of every file below a directory that has the name of a product. What cannot be read is told
+// and passed over; states of campaigns are not looked into. A link is followed only to a file that stays below the directory.
+func walk(ctx context.Context, root *os.Root, warn func(string), visit func(name string) error) error {
+	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			warn(fmt.Sprintf("not searched: %v", err))
+			return fs.SkipDir
+		case d.IsDir() && d.Name() == StateDir:
+			return fs.SkipDir
+		case d.IsDir(), !strings.HasPrefix(d.Name(), "jw"), strings.ContainsAny(d.Name(), "*?["):
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			if fi, err := root.Stat(name); err != nil || !fi.Mode().IsRegular() {
+				return nil
+			}
+		}
+		return visit(name)
+	})
+	if err != nil {
+		return fmt.Errorf("searching %q: %w", root.Name(), err)
+	}
+	return nil
+}
+
+// OnHand leaves out of changes those files of which something with the recorded name and length lies below the directories
+// of a: it may be the recorded version, which the archive has no longer.
+func OnHand(ctx context.Context, a Adopt, changes []manifest.Change, warn func(string)) (rest []manifest.Change, err error) {
+	s, err := newSearch(nil, nil, Adopt{Dirs: a.Dirs}, warn)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	sizes := map[string]int64{}
+	for _, ch := range changes {
+		sizes[path.Base(ch.URI)] = ch.Old.Size
+	}
+	for _, root := range s.roots {
+		err := walk(ctx, root, warn, func(name string) error {
+			if want, ok := sizes[path.Base(name)]; ok {
+				if fi, err := root.Stat(name); err == nil && fi.Size() == want {
+					delete(sizes, path.Base(name))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, ch := range changes {
+		if _, missing := sizes[path.Base(ch.URI)]; missing {
+			rest = append(rest, ch)
+		}
+	}
+	return rest, nil
 }
 
 // OnDisk counts the files to be fetched of which something of their name and length is on disk already, and for which
