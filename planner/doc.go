@@ -11,6 +11,13 @@
 // joins exact size, checksum and pipeline versions by file; offer chooses paths, refuses unsafe names and collisions and
 // hands the files to the workers.
 //
+// A query by way of the keyword services begins with files… instead of observe… and products…, a list with list.
+//
+// To read it, begin with plan.go, which works the chunks; observe.go, products.go, via.go, keywords.go and offer.go are the
+// stages, sweep.go is how large questions are split. query.go, queryfile.go and vocabulary.go are what a user says, criteria.go,
+// where.go, position.go and select.go what is made of it. list.go and the files named after formats read lists. summary.go and
+// forecast.go tell the outcome.
+//
 // It promises to hide nothing: the only filter that was not asked for leaves out guide-star files, and the summary counts
 // what each rule left out. It does not download, and it holds no list of files in memory.
 package planner

@@ -1,8 +1,10 @@
 package planner
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"strconv"
 	"strings"
@@ -197,4 +199,69 @@ func parseTime(s string) (t time.Time, day bool, err error) {
 		}
 	}
 	return t, false, err
+}
+
+// defaultRadius is the radius around an object that is named without one: a field of NIRCam fits in.
+const defaultRadius = "3m"
+
+// Resolved is a name and the position that the archive's name resolver gave for it.
+type Resolved struct {
+	Name      string  `json:"name"`
+	Canonical string  `json:"canonical"` // as the resolver knows it
+	RA        float64 `json:"ra"`        // degrees, ICRS
+	Dec       float64 `json:"dec"`
+}
+
+// resolve turns Objects into Cones. A name that no resolver knows is a *UsageError.
+func (p *Planner) resolve(ctx context.Context, q Query) (Query, []Resolved, error) {
+	if len(q.Objects) == 0 {
+		return q, nil, nil
+	}
+	if err := q.Validate(); err != nil {
+		return q, nil, err
+	}
+	if p.cfg.Resolve == nil {
+		return q, nil, &UsageError{"--object", strings.Join(q.Objects, ","), "a planner with a name resolver"}
+	}
+	radius := q.Radius
+	if radius == "" {
+		radius = defaultRadius
+	}
+	var found []Resolved
+	cones := append([]string{}, q.Cones...)
+	for _, name := range q.Objects {
+		ra, dec, canonical, err := p.cfg.Resolve(ctx, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return q, nil, &UsageError{"--object", name, "a name that the resolver knows, else --cone with a position (moving targets: --target)"}
+		}
+		if err != nil {
+			return q, nil, fmt.Errorf("resolving %.200q: %w", name, err)
+		}
+		found = append(found, Resolved{name, canonical, ra, dec})
+		cones = append(cones, fmt.Sprintf("%.9f %.9f %s", ra, dec, radius))
+	}
+	q.Cones, q.Objects, q.Radius = cones, nil, ""
+	return q, found, nil
+}
+
+// checkObjects checks that names and radius belong together.
+func (q Query) checkObjects() error {
+	if q.Radius != "" && len(q.Objects) == 0 {
+		return &UsageError{"--radius", q.Radius, "--object NAME with it; a cone has its radius in itself"}
+	}
+	return nil
+}
+
+func normalObject(flag, v string) (string, error) {
+	if v == "" || len(v) > 200 || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f || r == '*' }) {
+		return "", &UsageError{flag, v, "the name of a fixed target such as M 31; for moving targets --target"}
+	}
+	return v, nil
+}
+
+func normalRadius(flag, v string) (string, error) {
+	if _, err := ParseCone("0 0 " + v); err != nil {
+		return "", &UsageError{flag, v, "degrees or a number with a unit (30s, 3m, 0.1d), at most 30 degrees"}
+	}
+	return v, nil
 }
