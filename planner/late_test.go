@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -238,5 +239,54 @@ func TestPlanDisagreementAboutRights(t *testing.T) {
 	s := r.plan(planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}})
 	if len(s.Disagree) != 1 || s.Disagree[0].Key != "rights" || s.Disagree[0].Files != s.Files {
 		t.Errorf("the summary counts %+v of %d files", s.Disagree, s.Files)
+	}
+}
+
+// TestPlanLateKilled stops a plan with a limit and exposure types before and after every request: it ends as one that was
+// never stopped.
+func TestPlanLateKilled(t *testing.T) {
+	t.Parallel()
+	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 9, PerProgram: 3})})
+	archive := client(t, srv.URL)
+	q := planner.Query{Programs: []string{"10001", "10002", "10003"}, ExpTypes: []string{"NRC_*", "MIR_*"}, Limit: "7"}
+	run := func(stopAt int, after bool) (string, planner.Summary, int) {
+		r := newRigOn(t, srv)
+		r.cfg.FirstObsids = 2
+		n := 0
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r.cfg.Archive = hooked{archive, func(string, []int64) error {
+			if n++; n == stopAt {
+				cancel()
+				if !after {
+					return ctx.Err()
+				}
+			}
+			return nil
+		}}
+		s, err := r.planner().Plan(ctx, q)
+		if stopAt > 0 {
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("Plan stopped at request %d = %v, want a cancelled context", stopAt, err)
+			}
+			r.open()
+			s = r.plan(q)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		return r.dump(), s, n
+	}
+	want, s, requests := run(0, false)
+	if s.Files != 7 || leftOut(s, planner.RuleLimit) == 0 || leftOut(s, planner.RuleExpType) == 0 {
+		t.Fatalf("the whole plan found %d files and left out %+v", s.Files, s.LeftOut)
+	}
+	for k := 1; k <= requests; k++ {
+		got, again, _ := run(k, k%2 == 0)
+		if got != want {
+			t.Fatalf("a plan stopped at request %d of %d ends differently", k, requests)
+		}
+		if d := cmp.Diff(s.LeftOut, again.LeftOut); d != "" || again.Files != s.Files || again.Rows != s.Rows {
+			t.Errorf("a plan stopped at request %d counts otherwise (-whole +resumed):\n%s", k, d)
+		}
 	}
 }
