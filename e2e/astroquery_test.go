@@ -23,7 +23,8 @@ type listed struct{ uri, obsID string }
 func TestAstroquery(t *testing.T) {
 	const downloads = 20
 	s := startSim(t, nil, observations(400, 1000)...) // several hundred observations, in one product request of astroquery's
-	theirs, files, took := astroquery(t, s, program, downloads)
+	dir := t.TempDir()
+	theirs, files, took := astroquery(t, s, program, downloads, "--dir", dir)
 
 	c := newCampaign(t, s)
 	r := c.run(t, "plan", "--program", program, "--guide-stars", "--dry-run", "--json").want(t, 0)
@@ -45,6 +46,19 @@ func TestAstroquery(t *testing.T) {
 	}
 	c.run(t, append(append([]string{"get", "--program", program, "--guide-stars"}, names...), fast...)...).want(t, 0)
 	sameFiles(t, files, c, downloads)
+
+	// What astroquery downloaded is taken over as it lies; only what has no checksum is fetched.
+	other, since := newCampaign(t, s), time.Now()
+	r = other.run(t, append(append([]string{"get", "--program", program, "--guide-stars", "--adopt", dir, "--adopt-by", "link"}, names...), fast...)...).want(t, 0)
+	sameFiles(t, files, other, downloads)
+	for _, b := range s.bodies(t, since) {
+		if strings.HasSuffix(b.URI, ".fits") {
+			t.Errorf("%s was there, and was fetched", b.URI)
+		}
+	}
+	if !strings.Contains(r.stdout, "\nadopted ") {
+		t.Errorf("nothing was adopted:\n%s", r.stdout)
+	}
 }
 
 // TestAstroqueryToken fetches an exclusive programme with a token of its own, with an expired one and with none.
