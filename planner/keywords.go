@@ -83,6 +83,7 @@ func (w *work) join(ctx context.Context, c queue.Chunk) error {
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(byName)) {
+		slices.Sort(byName[service])
 		for few := range slices.Chunk(byName[service], namesARequest) {
 			chunks = append(chunks, sweep{Service: service, Names: few}.chunk(kindKeywords))
 		}
@@ -105,25 +106,25 @@ func (w *work) unjoined(ctx context.Context) iter.Seq2[string, error] {
 			yield("", err)
 			return
 		}
-		for f, err := range w.q.Files(ctx, queue.Filter{QueryID: w.id}) {
+		for f, err := range w.q.Briefs(ctx, w.id) {
 			if err != nil {
 				yield("", fmt.Errorf("reading files: %w", err))
 				return
 			}
 			retyped := w.joinsTypes() && f.State == queue.Planned // joined for another query, whose types were others
-			if name := fileName(f.URI); (!f.Exact || retyped) && !programs[programOf(name)] && !yield(name, nil) {
+			if (!f.Exact || retyped) && !programs[programOf(f.Name)] && !yield(f.Name, nil) {
 				return
 			}
 		}
 		if len(programs) == 0 {
 			return
 		}
-		for f, err := range w.q.Files(ctx, queue.Filter{}) {
+		for f, err := range w.q.Briefs(ctx, 0) {
 			if err != nil {
 				yield("", fmt.Errorf("reading files: %w", err))
 				return
 			}
-			if name := fileName(f.URI); f.State != queue.Done && programs[programOf(name)] && !yield(name, nil) {
+			if f.State != queue.Done && programs[programOf(f.Name)] && !yield(f.Name, nil) {
 				return
 			}
 		}

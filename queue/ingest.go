@@ -20,7 +20,10 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 		return fmt.Errorf("finishing chunk %d: %w", c.ID, err)
 	}
 	err := q.writeAlone(ctx, func(t *tx) error {
-		in := ingest{tx: t, ctx: ctx, queryID: c.QueryID, rules: map[string]*ruleCount{}, stems: map[string]int64{}, manyPairs: manyPairs()}
+		in := ingest{
+			tx: t, ctx: ctx, queryID: c.QueryID, rules: map[string]*ruleCount{}, stems: map[string]int64{}, manyPairs: manyPairs(),
+			seen: map[string]seenFile{}, left: map[leftOut]bool{},
+		}
 		return in.finish(c, out)
 	})
 	if err != nil {
@@ -50,8 +53,10 @@ type ingest struct {
 	added                  Count
 	rules                  map[string]*ruleCount
 	stems                  map[string]int64
-	pairs                  []any  // file_id, obsid, … not inserted yet
-	manyPairs              string // the statement for a batch of them
+	seen                   map[string]seenFile // files of this chunk by URI
+	left                   map[leftOut]bool    // files of this chunk that rules left out
+	pairs                  []any               // file_id, obsid, … not inserted yet
+	manyPairs              string              // the statement for a batch of them
 	steps                  int
 }
 
@@ -149,36 +154,19 @@ func (in *ingest) file(f NewFile) error {
 		return errors.New("storing a file: it has no URI")
 	}
 	in.rows++
-	stem, name := splitURI(f.URI)
-	stemID, err := in.dir(in.ctx, stem)
-	if err != nil {
-		return err
-	}
-	kindID, err := in.kind(in.ctx, facts2kind(f.Facts, name))
-	if err != nil {
-		return err
-	}
-	var obsDir any
-	if f.ObsID != "" {
-		if obsDir, err = in.dir(in.ctx, f.ObsID); err != nil {
-			return err
-		}
-	}
-	n, id, err := in.exec(in.ctx, insertFile, stemID, name, in.queryID, kindID, obsDir, flag(f.Own), known(f.Size),
-		millis(f.ReleaseAt), millis(f.IngestedAt))
-	if err != nil {
-		return fmt.Errorf("storing file %q: %w", f.URI, err)
-	}
-	if n > 0 {
-		in.added.Files++
-		in.added.Bytes += max(f.Size, 0)
+	old, met := in.seen[f.URI]
+	if met && old.covers(f) {
+		in.repeated(old.known)
 	} else {
-		if id, err = in.again(stemID, name, f); err != nil {
+		now, err := in.store(f)
+		if err != nil {
 			return fmt.Errorf("storing file %q: %w", f.URI, err)
 		}
+		in.remember(f, now, old)
+		old = now
 	}
 	for _, obsid := range f.Parents {
-		in.pairs = append(in.pairs, id, obsid)
+		in.pairs = append(in.pairs, old.id, obsid)
 	}
 	if len(in.pairs) >= 2*pairBatch {
 		return in.flushPairs(false)
@@ -186,25 +174,50 @@ func (in *ingest) file(f NewFile) error {
 	return nil
 }
 
-const selectFileID = `SELECT id FROM file WHERE name = ? AND stem_id = ?` // unique index file_uri
+// store inserts a file, or adds to one that is there what the row knows better.
+func (in *ingest) store(f NewFile) (now seenFile, err error) {
+	stem, name := splitURI(f.URI)
+	stemID, err := in.dir(in.ctx, stem)
+	if err != nil {
+		return now, err
+	}
+	kindID, err := in.kind(in.ctx, facts2kind(f.Facts, name))
+	if err != nil {
+		return now, err
+	}
+	var obsDir any
+	if f.ObsID != "" {
+		if obsDir, err = in.dir(in.ctx, f.ObsID); err != nil {
+			return now, err
+		}
+	}
+	n, id, err := in.exec(in.ctx, insertFile, stemID, name, in.queryID, kindID, obsDir, flag(f.Own), known(f.Size),
+		millis(f.ReleaseAt), millis(f.IngestedAt))
+	if err != nil {
+		return now, err
+	}
+	if n > 0 {
+		in.added.Files++
+		in.added.Bytes += max(f.Size, 0)
+		return seenFile{id: id}, nil
+	}
+	return in.again(stemID, name, f)
+}
 
 // again meets a file that is there: it is counted, and what the new row knows better is stored.
-func (in *ingest) again(stemID int64, name string, f NewFile) (int64, error) {
-	old, ok, err := in.lookup(in.ctx, selectKnown, name, stemID)
+func (in *ingest) again(stemID int64, name string, f NewFile) (now seenFile, err error) {
+	old, ok, err := in.lookup(in.ctx, name, stemID)
 	if err != nil {
-		return 0, err
+		return now, err
 	}
 	if !ok {
-		return 0, errors.New("the file is neither new nor there")
+		return now, errors.New("the file is neither new nor there")
 	}
 	next := old
-	if old.queryID == in.queryID {
-		in.duplicate++
-	} else {
-		in.known++
-		if old.state == Planned {
-			next.queryID = in.queryID // the query that listed it was never offered
-		}
+	now.id, now.known = old.id, old.queryID != in.queryID
+	in.repeated(now.known)
+	if now.known && old.state == Planned {
+		next.queryID, now.known = in.queryID, false // the query that listed it was never offered
 	}
 	switch {
 	case f.Size >= 0 && old.exact == 0:
@@ -215,9 +228,18 @@ func (in *ingest) again(stemID int64, name string, f NewFile) (int64, error) {
 		}
 	}
 	if err := next.folder(in, f); err != nil {
-		return 0, err
+		return now, err
 	}
-	return old.id, in.storeKnown(in.ctx, old, next, f.Facts, false)
+	return now, in.storeKnown(in.ctx, old, next, f.Facts, false)
+}
+
+// repeated counts a row of a file that is there; known says that an earlier query had listed it.
+func (in *ingest) repeated(known bool) {
+	if known {
+		in.known++
+	} else {
+		in.duplicate++
+	}
 }
 
 // knownFile is what ingest compares of a file that is there.
@@ -225,44 +247,67 @@ type knownFile struct {
 	id, queryID, kindID, obsDir, own, size, exact int64
 	release, ingested                             time.Time
 	state                                         State
-	obs                                           string
 	checksum                                      string
 }
 
 const selectKnown = `
-SELECT f.id, f.query_id, f.kind_id, f.obs_dir_id, f.own, f.size_bytes, f.exact, f.release_at, f.ingested_at, f.state, o.path, f.checksum
-FROM file f LEFT JOIN dir o ON o.id = f.obs_dir_id WHERE f.name = CAST(? AS TEXT) AND f.stem_id = CAST(? AS INTEGER)` // unique index file_uri
+SELECT id, query_id, kind_id, obs_dir_id, own, size_bytes, exact, release_at, ingested_at, state, checksum
+FROM file WHERE name = CAST(? AS TEXT) AND stem_id = CAST(? AS INTEGER)` // unique index file_uri
 const selectKnownByID = `
-SELECT f.id, f.query_id, f.kind_id, f.obs_dir_id, f.own, f.size_bytes, f.exact, f.release_at, f.ingested_at, f.state, o.path, f.checksum
-FROM file f LEFT JOIN dir o ON o.id = f.obs_dir_id WHERE f.id = CAST(? AS INTEGER)`
+SELECT id, query_id, kind_id, obs_dir_id, own, size_bytes, exact, release_at, ingested_at, state, checksum
+FROM file WHERE id = CAST(? AS INTEGER)`
 
-// lookup reads the file that sql, selectKnown or selectKnownByID, finds.
-func (t *tx) lookup(ctx context.Context, sql string, args ...any) (k knownFile, ok bool, err error) {
+// lookup reads the file of a URI.
+func (t *tx) lookup(ctx context.Context, name string, stemID int64) (k knownFile, ok bool, err error) {
+	return t.oneKnown(ctx, selectKnown, name, stemID)
+}
+
+// lookupID reads the file of an id.
+func (t *tx) lookupID(ctx context.Context, id int64) (k knownFile, ok bool, err error) {
+	return t.oneKnown(ctx, selectKnownByID, id)
+}
+
+func (t *tx) oneKnown(ctx context.Context, sql string, args ...any) (k knownFile, ok bool, err error) {
 	err = t.query(ctx, sql, args, func(r row) error {
 		ok = true
 		k = knownFile{
 			id: r.int(0), queryID: r.int(1), kindID: r.int(2), obsDir: r.int(3), own: r.int(4), size: r.intOr(5, -1), exact: r.int(6),
-			release: r.time(7), ingested: r.time(8), state: State(r.str(9)), obs: r.str(10), checksum: r.str(11),
+			release: r.time(7), ingested: r.time(8), state: State(r.str(9)), checksum: r.str(10),
 		}
 		return nil
 	})
 	return k, ok, err
 }
 
+const selectPath = `SELECT path FROM dir WHERE id = CAST(? AS INTEGER)`
+
 // folder chooses the observation that names the folder: the file's own one outranks others, then the bytewise least.
 func (k *knownFile) folder(in *ingest, f NewFile) error {
 	own := flag(f.Own)
-	if f.ObsID == "" || own < k.own || (own == k.own && k.obs != "" && f.ObsID >= k.obs) {
+	if f.ObsID == "" || own < k.own {
 		return nil
 	}
 	id, err := in.dir(in.ctx, f.ObsID)
+	if err != nil || own == k.own && id == k.obsDir {
+		return err
+	}
+	if own == k.own && k.obsDir != 0 {
+		have, err := in.text(in.ctx, selectPath, k.obsDir)
+		if err != nil || f.ObsID >= have {
+			return err
+		}
+	}
 	k.obsDir, k.own = id, own
-	return err
+	return nil
 }
 
 const updateKnown = `
 UPDATE file SET query_id=?, kind_id=?, obs_dir_id=?, own=?, size_bytes=?, exact=?, checksum=?, release_at=?, ingested_at=?
 WHERE id=? AND state NOT IN ('placing','done')`
+
+// The columns that nearly every keyword row changes, and no others: none of them is in an index or wakes a trigger.
+const updateFacts = `
+UPDATE file SET kind_id=?, exact=?, checksum=?, release_at=?, ingested_at=? WHERE id=? AND state NOT IN ('placing','done')`
 
 // storeKnown writes what differs. Facts of a finished file are those it was proven under, so they stay.
 func (t *tx) storeKnown(ctx context.Context, old, next knownFile, f Facts, keywords bool) error {
@@ -285,8 +330,13 @@ func (t *tx) storeKnown(ctx context.Context, old, next knownFile, f Facts, keywo
 	if next == old {
 		return nil
 	}
+	checksum := bytesOrNull([]byte(next.checksum))
+	if next.queryID == old.queryID && next.obsDir == old.obsDir && next.own == old.own && next.size == old.size {
+		_, _, err = t.exec(ctx, updateFacts, next.kindID, next.exact, checksum, millis(next.release), millis(next.ingested), old.id)
+		return err
+	}
 	_, _, err = t.exec(ctx, updateKnown, idOrNull(next.queryID), next.kindID, idOrNull(next.obsDir), next.own, known(next.size), next.exact,
-		bytesOrNull([]byte(next.checksum)), millis(next.release), millis(next.ingested), old.id)
+		checksum, millis(next.release), millis(next.ingested), old.id)
 	return err
 }
 
@@ -304,7 +354,7 @@ func (in *ingest) fact(f KeywordFact) error {
 		}
 		in.stems[stem] = stemID
 	}
-	old, ok, err := in.lookup(in.ctx, selectKnown, name, stemID)
+	old, ok, err := in.lookup(in.ctx, name, stemID)
 	if err != nil || !ok {
 		return err
 	}
@@ -326,7 +376,7 @@ func (t *tx) storeFact(ctx context.Context, old knownFile, f KeywordFact) error 
 	if len(f.Checksum) == 16 { // anything else is no digest of the archive's
 		next.checksum = string(f.Checksum)
 	}
-	if old.obs == "" && f.ObsID != "" {
+	if old.obsDir == 0 && f.ObsID != "" {
 		id, err := t.dir(ctx, f.ObsID)
 		if err != nil {
 			return err

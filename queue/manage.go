@@ -192,7 +192,7 @@ func (t *tx) setTrust(ctx context.Context, trust Trust) error {
 // under.
 func (q *Queue) SetFacts(ctx context.Context, fileID int64, f KeywordFact) error {
 	err := q.write(ctx, func(t *tx) error {
-		old, ok, err := t.lookup(ctx, selectKnownByID, fileID)
+		old, ok, err := t.lookupID(ctx, fileID)
 		if err == nil && !ok {
 			err = errors.New("no such file")
 		}

@@ -29,11 +29,15 @@ func (in *ingest) omit(o Omitted) error {
 		r = &ruleCount{id: id}
 		in.rules[o.Rule] = r
 	}
-	n, _, err := in.exec(in.ctx, `INSERT INTO omitted VALUES (?,?) ON CONFLICT DO NOTHING`, hash64(o.URI), r.id)
+	r.rows++
+	left := leftOut{hash64(o.URI), r.id}
+	if !in.first(left) {
+		return nil
+	}
+	n, _, err := in.exec(in.ctx, `INSERT INTO omitted VALUES (?,?) ON CONFLICT DO NOTHING`, left.uriHash, left.rule)
 	if err != nil {
 		return fmt.Errorf("storing a left-out file: %w", err)
 	}
-	r.rows++
 	r.files += n
 	if n > 0 && o.Size > 0 {
 		r.bytes += o.Size

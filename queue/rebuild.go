@@ -154,6 +154,8 @@ func (t *tx) refillLines(ctx context.Context, lines iter.Seq2[JournalLine, error
 	return nil
 }
 
+const selectFileID = `SELECT id FROM file WHERE name = ? AND stem_id = ?` // unique index file_uri
+
 // forget removes what an earlier line of the journal said of a URI.
 func (t *tx) forget(ctx context.Context, uri string) (int64, error) {
 	stem, name := splitURI(uri)

@@ -1,0 +1,50 @@
+package queue
+
+// A product list names a file once for each observation that has to do with it, mostly in one reply. What a chunk has taken in
+// already is remembered while the chunk lasts, so that the repetitions cost no statement.
+
+// maxSeen bounds each memory of a chunk; a full one is dropped: the statements would find the same.
+const maxSeen = 1 << 14
+
+// seenFile is a file as this chunk stored it.
+type seenFile struct {
+	id    int64
+	known bool // an earlier query had listed it: that is how its rows count
+	// The row stored last, and of the rows stored the observation that ranks highest as its folder.
+	facts Facts
+	size  int64
+	obsID string
+	own   bool
+}
+
+// covers tells that storing the row would change nothing: it repeats the last one, but for an observation that ranks lower.
+func (s seenFile) covers(f NewFile) bool {
+	return s.facts == f.Facts && s.size == f.Size && (s.own && !f.Own || s.own == f.Own && s.obsID == f.ObsID)
+}
+
+// remember notes that a row was stored; before is what was known of the file, the zero seenFile if nothing.
+func (in *ingest) remember(f NewFile, now, before seenFile) {
+	now.facts, now.size, now.obsID, now.own = f.Facts, f.Size, f.ObsID, f.Own
+	if before.own && !f.Own {
+		now.obsID, now.own = before.obsID, before.own
+	}
+	if len(in.seen) >= maxSeen {
+		clear(in.seen)
+	}
+	in.seen[f.URI] = now
+}
+
+// leftOut is a file that a rule left out.
+type leftOut struct{ uriHash, rule int64 }
+
+// first tells whether the chunk meets the file for the first time under this rule.
+func (in *ingest) first(o leftOut) bool {
+	if in.left[o] {
+		return false
+	}
+	if len(in.left) >= maxSeen {
+		clear(in.left)
+	}
+	in.left[o] = true
+	return true
+}

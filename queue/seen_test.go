@@ -1,0 +1,87 @@
+package queue_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jwstbulk/queue"
+)
+
+// A chunk that lists files again and again stores what the same rows store one chunk each, where nothing is remembered.
+func TestRepeatedRows(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2) {
+		rng := rand.New(rand.NewPCG(1, seed))
+		var rows []queue.ProductRow
+		for range 40 {
+			f := queue.NewFile{URI: fmt.Sprintf("mast:JWST/product/jw%d_cal.fits", rng.IntN(6)), ObsID: fmt.Sprint("jw", rng.IntN(3)),
+				Size: int64(rng.IntN(3)) - 1, Own: rng.IntN(3) == 0, Parents: []int64{1 + rng.Int64N(4)},
+				Facts: queue.Facts{Program: "1", Level: rng.IntN(2) + 1, Instrument: []string{"", "MIRI"}[rng.IntN(2)]}}
+			if rng.IntN(4) == 0 {
+				f.ReleaseAt = time.Unix(1e9+rng.Int64N(2), 0)
+			}
+			rows = append(rows, queue.ProductRow{File: f, Rule: []string{"", "", "level", "size"}[rng.IntN(4)]})
+		}
+		one := ingestRows(t, rows)
+		var single [][]queue.ProductRow
+		for _, r := range rows {
+			single = append(single, []queue.ProductRow{r})
+		}
+		many := ingestRows(t, single...)
+		if d := cmp.Diff(many, one); d != "" {
+			t.Errorf("seed %d (-a chunk a row +one chunk):\n%s", seed, d)
+		}
+	}
+}
+
+// ingestRows plans two queries of the same chunks and dumps the queue without its chunks.
+func ingestRows(t *testing.T, chunks ...[]queue.ProductRow) string {
+	t.Helper()
+	ctx := t.Context()
+	q := openAt(t, t.TempDir(), nil)
+	for _, spec := range []string{`{"n":1}`, `{"n":2}`} {
+		id, _, err := q.AddQuery(ctx, []byte(spec))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rows := range chunks {
+			if err := q.AddChunks(ctx, id, []queue.NewChunk{{Kind: "products"}}); err != nil {
+				t.Fatal(err)
+			}
+			c, _, err := q.NextChunk(ctx, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := queue.ChunkResult{State: queue.ChunkDone, Observations: seq(4, func(i int) queue.Observation {
+				return queue.Observation{Obsid: int64(i + 1), ObsID: fmt.Sprint("o", i+1)}
+			}), Products: seq(len(rows), func(i int) queue.ProductRow { return rows[i] })}
+			if err := q.FinishChunk(ctx, c, out); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := q.Dump(ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	for f, err := range q.Files(ctx, queue.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&b, f.URI, f.QueryID, f.ReleaseAt) // left out by Dump
+	}
+	for id := range int64(3) {
+		s, err := q.PlanSummary(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Chunks = nil
+		fmt.Fprintf(&b, "%+v\n", s)
+	}
+	return b.String()
+}
