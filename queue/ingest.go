@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 )
 
@@ -21,8 +20,8 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 	}
 	err := q.writeAlone(ctx, func(t *tx) error {
 		in := ingest{
-			tx: t, ctx: ctx, queryID: c.QueryID, rules: map[string]*ruleCount{}, stems: map[string]int64{}, manyPairs: manyPairs(),
-			seen: map[string]seenFile{}, left: map[leftOut]bool{},
+			tx: t, ctx: ctx, queryID: c.QueryID, rules: map[string]*ruleCount{}, stems: map[string]int64{},
+			insertFiles: insertFiles(), insertPairs: insertPairs(), seen: map[string]seenFile{}, left: map[leftOut]bool{},
 		}
 		return in.finish(c, out)
 	})
@@ -55,8 +54,12 @@ type ingest struct {
 	stems                  map[string]int64
 	seen                   map[string]seenFile // files of this chunk by URI
 	left                   map[leftOut]bool    // files of this chunk that rules left out
+	fresh                  []freshFile         // files that seem to be new, not inserted yet; their ids follow each other
+	lastID                 int64               // the greatest id of a file, those of fresh included
+	metOld                 bool                // the file stored last was there already: the next will be, too
 	pairs                  []any               // file_id, obsid, … not inserted yet
-	manyPairs              string              // the statement for a batch of them
+	insertFiles            string              // the statements for batches of them
+	insertPairs            string
 	steps                  int
 }
 
@@ -75,13 +78,16 @@ func (in *ingest) finish(c Chunk, out ChunkResult) error {
 	if n == 0 {
 		return ErrStale
 	}
+	if in.lastID, _, err = in.one(in.ctx, `SELECT max(id) FROM file`); err != nil {
+		return err
+	}
 	err = errors.Join(
 		each(in, out.Observations, in.observation),
 		each(in, out.Files, in.file),
 		each(in, out.Products, in.product),
 		each(in, out.Omitted, in.omit))
 	if err == nil {
-		err = in.flushPairs(true)
+		err = in.flush(true)
 	}
 	if err == nil {
 		err = in.flushCounts() // before sizes change: a trigger moves them within the counts
@@ -145,10 +151,6 @@ func (t *tx) tally(ctx context.Context, s State, n Count) error {
 	return err
 }
 
-const insertFile = `
-INSERT INTO file(stem_id, name, state, query_id, kind_id, obs_dir_id, own, size_bytes, release_at, ingested_at)
-VALUES (?,?,'planned',?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
-
 func (in *ingest) file(f NewFile) error {
 	if f.URI == "" {
 		return errors.New("storing a file: it has no URI")
@@ -156,9 +158,9 @@ func (in *ingest) file(f NewFile) error {
 	in.rows++
 	old, met := in.seen[f.URI]
 	if met && old.covers(f) {
-		in.repeated(old.known)
+		in.repeat(old)
 	} else {
-		now, err := in.store(f)
+		now, err := in.store(f, met)
 		if err != nil {
 			return fmt.Errorf("storing file %q: %w", f.URI, err)
 		}
@@ -168,54 +170,43 @@ func (in *ingest) file(f NewFile) error {
 	for _, obsid := range f.Parents {
 		in.pairs = append(in.pairs, old.id, obsid)
 	}
-	if len(in.pairs) >= 2*pairBatch {
-		return in.flushPairs(false)
+	if len(in.pairs) >= 2*batchSize {
+		return in.flush(false)
 	}
 	return nil
 }
 
-// store inserts a file, or adds to one that is there what the row knows better.
-func (in *ingest) store(f NewFile) (now seenFile, err error) {
+// store takes in a file: one that seems to be new with others later, one that is there at once. met says that this chunk had
+// it before.
+func (in *ingest) store(f NewFile, met bool) (now seenFile, err error) {
 	stem, name := splitURI(f.URI)
 	stemID, err := in.dir(in.ctx, stem)
 	if err != nil {
 		return now, err
 	}
-	kindID, err := in.kind(in.ctx, facts2kind(f.Facts, name))
-	if err != nil {
-		return now, err
+	if met {
+		err = in.flushFresh() // it may be among them
 	}
-	var obsDir any
-	if f.ObsID != "" {
-		if obsDir, err = in.dir(in.ctx, f.ObsID); err != nil {
-			return now, err
+	if err == nil && (met || in.metOld) {
+		old, ok, err := in.lookup(in.ctx, name, stemID)
+		if in.metOld = ok; err != nil || ok {
+			return in.again(old, f, err)
 		}
 	}
-	n, id, err := in.exec(in.ctx, insertFile, stemID, name, in.queryID, kindID, obsDir, flag(f.Own), known(f.Size),
-		millis(f.ReleaseAt), millis(f.IngestedAt))
 	if err != nil {
 		return now, err
 	}
-	if n > 0 {
-		in.added.Files++
-		in.added.Bytes += max(f.Size, 0)
-		return seenFile{id: id}, nil
-	}
-	return in.again(stemID, name, f)
+	return in.add(stemID, name, f)
 }
 
-// again meets a file that is there: it is counted, and what the new row knows better is stored.
-func (in *ingest) again(stemID int64, name string, f NewFile) (now seenFile, err error) {
-	old, ok, err := in.lookup(in.ctx, name, stemID)
+// again meets a file that is there, unless looking for it failed: it is counted, and what the new row knows better is stored.
+func (in *ingest) again(old knownFile, f NewFile, err error) (now seenFile, _ error) {
 	if err != nil {
 		return now, err
-	}
-	if !ok {
-		return now, errors.New("the file is neither new nor there")
 	}
 	next := old
 	now.id, now.known = old.id, old.queryID != in.queryID
-	in.repeated(now.known)
+	in.repeated(now.known, 1)
 	if now.known && old.state == Planned {
 		next.queryID, now.known = in.queryID, false // the query that listed it was never offered
 	}
@@ -233,12 +224,12 @@ func (in *ingest) again(stemID int64, name string, f NewFile) (now seenFile, err
 	return now, in.storeKnown(in.ctx, old, next, f.Facts, false)
 }
 
-// repeated counts a row of a file that is there; known says that an earlier query had listed it.
-func (in *ingest) repeated(known bool) {
+// repeated counts rows of a file that is there; known says that an earlier query had listed it.
+func (in *ingest) repeated(known bool, rows int64) {
 	if known {
-		in.known++
+		in.known += rows
 	} else {
-		in.duplicate++
+		in.duplicate += rows
 	}
 }
 
@@ -384,32 +375,4 @@ func (t *tx) storeFact(ctx context.Context, old knownFile, f KeywordFact) error 
 		next.obsDir = id
 	}
 	return t.storeKnown(ctx, old, next, f.Facts, true)
-}
-
-// pairBatch pairs are inserted by one statement: at a million files the calls into SQLite would cost more than its work.
-const pairBatch = 64
-
-const insertPair = `INSERT INTO file_observation VALUES (?,?) ON CONFLICT DO NOTHING`
-
-func manyPairs() string {
-	return `INSERT INTO file_observation VALUES (?,?)` + strings.Repeat(",(?,?)", pairBatch-1) + ` ON CONFLICT DO NOTHING`
-}
-
-// flushPairs inserts whole batches and, at the end, what is left.
-func (in *ingest) flushPairs(all bool) error {
-	rest := in.pairs
-	for len(rest) >= 2*pairBatch {
-		if _, _, err := in.exec(in.ctx, in.manyPairs, rest[:2*pairBatch]...); err != nil {
-			return fmt.Errorf("storing which observation lists which file: %w", err)
-		}
-		rest = rest[2*pairBatch:]
-	}
-	for all && len(rest) > 0 {
-		if _, _, err := in.exec(in.ctx, insertPair, rest[0], rest[1]); err != nil {
-			return fmt.Errorf("storing which observation lists which file: %w", err)
-		}
-		rest = rest[2:]
-	}
-	in.pairs = append(in.pairs[:0], rest...)
-	return nil
 }
