@@ -18,7 +18,7 @@ import (
 // control characters, or lies in the campaign's own state directory, makes the file failed with ReasonRefusedName. When
 // Offer fails nothing has changed. Cost: about ten microseconds a file.
 func (q *Queue) Offer(ctx context.Context, queryID int64, cfg OfferConfig) (OfferReport, error) {
-	o := offer{ctx: ctx, cfg: cfg.withDefaults(), until: map[parkKey]*ParkedUntil{}}
+	o := offer{ctx: ctx, cfg: cfg.withDefaults(), until: map[parkKey]*ParkedUntil{}, paths: map[int64]string{}}
 	err := q.writeAlone(ctx, func(t *tx) error {
 		o.tx = t
 		return o.all(queryID)
@@ -57,8 +57,9 @@ type offer struct {
 	cfg   OfferConfig
 	rep   OfferReport
 	until map[parkKey]*ParkedUntil
-	scan  scanner
-	batch []any // arguments of offerFiles, for files that are not written yet
+	paths map[int64]string // of dir rows
+	scan  scanner          // of holders
+	batch []any            // arguments of offerFiles, for files that are not written yet
 }
 
 type parkKey struct {
@@ -75,25 +76,17 @@ type placing struct {
 	Decision
 }
 
-// A scan along the primary key: planned rows lie together, and an index of them would cost more at planning.
-const listPlanned = fileColumns + `WHERE f.id > ?1 AND f.state = 'planned' AND (?2 = 0 OR f.query_id = ?2) ORDER BY f.id LIMIT ?3`
-
 func (o *offer) all(queryID int64) error {
 	last := int64(0)
 	for {
 		if err := o.ctx.Err(); err != nil {
 			return err
 		}
-		var page []placing
-		err := o.query(o.ctx, listPlanned, []any{last, queryID, pageSize}, func(r row) error {
-			f, err := o.scan.file(r)
-			page = append(page, placing{File: f})
-			return err
-		})
-		if err != nil {
-			return err
+		page, err := o.planned(last, queryID)
+		if err == nil {
+			err = o.page(page)
 		}
-		if err := o.page(page); err != nil {
+		if err != nil {
 			return err
 		}
 		if len(page) < pageSize {
@@ -101,6 +94,64 @@ func (o *offer) all(queryID int64) error {
 		}
 		last = page[len(page)-1].ID
 	}
+}
+
+// A scan along the primary key: planned rows lie together, and an index of them would cost more at planning. What many files
+// share is looked up in memory; a planned file has nothing but these columns.
+const listPlanned = `
+SELECT id, stem_id, name, kind_id, obs_dir_id, size_bytes, exact, checksum, release_at, ingested_at, query_id
+FROM file WHERE id > ?1 AND state = 'planned' AND (?2 = 0 OR query_id = ?2) ORDER BY id LIMIT ?3`
+
+// planned reads the planned files behind a row.
+func (o *offer) planned(last, queryID int64) ([]placing, error) {
+	page := make([]placing, 0, pageSize)
+	shared := make([][3]int64, 0, pageSize) // stem, kind, folder
+	err := o.query(o.ctx, listPlanned, []any{last, queryID, pageSize}, func(r row) error {
+		shared = append(shared, [3]int64{r.int(1), r.int(3), r.int(4)})
+		page = append(page, placing{File: File{
+			ID: r.int(0), URI: r.str(2), State: Planned, Size: r.intOr(5, -1), Exact: r.int(6) == 1, Checksum: r.blob(7),
+			Facts: Facts{ReleaseAt: r.time(8), IngestedAt: r.time(9)}, QueryID: r.int(10),
+		}})
+		return nil
+	})
+	for i := range page {
+		if err == nil {
+			err = o.share(&page[i].File, shared[i][0], shared[i][1], shared[i][2])
+		}
+	}
+	return page, err
+}
+
+// share adds to a file, whose URI is the name alone yet, what it has in common with others.
+func (o *offer) share(f *File, stem, kindID, folder int64) error {
+	dir, err := o.path(stem)
+	if err != nil {
+		return err
+	}
+	f.URI = dir + f.URI
+	if f.ObsID, err = o.path(folder); err != nil {
+		return err
+	}
+	k, err := o.kindByID(o.ctx, kindID)
+	if err != nil {
+		return err
+	}
+	f.Program, f.Instrument, f.Level, f.ProductType, f.Rights = k.program, k.instrument, int(k.level), k.productType, k.rights
+	f.CalVer, f.CRDSCtx, f.SDPVer, f.Stale = k.calVer, k.crdsCtx, k.sdpVer, k.stale
+	return nil
+}
+
+// path returns the path of a dir row; "" of 0, which stands for NULL.
+func (o *offer) path(id int64) (string, error) {
+	if p, ok := o.paths[id]; ok || id == 0 {
+		return p, nil
+	}
+	p, err := o.text(o.ctx, selectPath, id)
+	if len(o.paths) >= maxNames {
+		clear(o.paths)
+	}
+	o.paths[id] = p
+	return p, err
 }
 
 // page decides on files and writes what was decided: many with one statement, those alone whose path may be taken.
