@@ -96,12 +96,7 @@ func (w *work) join(ctx context.Context, c queue.Chunk) error {
 // changed.
 func (w *work) unjoined(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		sum, err := w.q.PlanSummary(ctx, w.id)
-		if err != nil {
-			yield("", fmt.Errorf("summing up the plan: %w", err))
-			return
-		}
-		programs, err := w.programs(ctx, sum)
+		programs, err := w.programs(ctx)
 		if err != nil {
 			yield("", err)
 			return
@@ -132,9 +127,9 @@ func (w *work) unjoined(ctx context.Context) iter.Seq2[string, error] {
 }
 
 // programs are those of the query's observations, if it met files of earlier queries; nil otherwise.
-func (w *work) programs(ctx context.Context, sum queue.PlanSummary) (map[string]bool, error) {
-	if sum.Known == 0 {
-		return nil, nil
+func (w *work) programs(ctx context.Context) (map[string]bool, error) {
+	if known, err := w.q.Known(ctx, w.id); err != nil || known == 0 {
+		return nil, err
 	}
 	set := map[string]bool{}
 	if w.list != nil {

@@ -46,3 +46,16 @@ func (r *Reader) Briefs(ctx context.Context, queryID int64) iter.Seq2[Brief, err
 		}
 	}
 }
+
+// Known returns how many rows of a query were of files that an earlier query had listed: PlanSummary.Known alone, without
+// reading the files.
+func (r *Reader) Known(ctx context.Context, queryID int64) (n int64, err error) {
+	err = r.run(ctx, func(c *conn) error {
+		n, _, err = c.one(ctx, `SELECT known FROM query WHERE id = ?`, queryID)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reading query %d: %w", queryID, err)
+	}
+	return n, nil
+}
