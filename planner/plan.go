@@ -165,7 +165,7 @@ func (p *Planner) begin(ctx context.Context, spec []byte) (id int64, resumed boo
 	if err != nil {
 		return 0, false, fmt.Errorf("recording the query: %w", err)
 	}
-	p.pace = pace{n: p.cfg.FirstObsids, limit: p.cfg.MaxObsids}
+	p.pace = newPace(p.cfg)
 	p.prog = Progress{}
 	p.cfg.Logger.InfoContext(ctx, "planning", "query_id", id, "resumed", resumed, "query", string(spec))
 	return id, resumed, nil

@@ -11,58 +11,6 @@ import (
 	"jwstbulk/queue"
 )
 
-// pace is how many observations a product request asks for. It doubles while replies are quick, up to half of what failed
-// last, and then grows slowly; it halves on failure.
-type pace struct {
-	n     int
-	limit int
-	soft  int     // 0 = nothing failed yet
-	rate  float64 // product rows an observation, from earlier replies; 0 unknown
-}
-
-// stored is the pace as a chunk's spec carries it, so that a killed plan goes on at its speed.
-type stored struct {
-	N    int     `json:"n"`
-	Soft int     `json:"soft,omitempty"`
-	Rate float64 `json:"rate,omitempty"`
-}
-
-func (p *pace) store() stored { return stored{p.n, p.soft, p.rate} }
-
-func (p *pace) restore(s stored) {
-	if s.N > 0 {
-		p.n, p.soft, p.rate = min(s.N, p.limit), s.Soft, s.Rate
-	}
-}
-
-// answered learns from a reply to obsids observations.
-func (p *pace) answered(obsids int, rows int64, quick bool, maxRows int) {
-	rate := float64(rows) / float64(max(obsids, 1))
-	if p.rate == 0 {
-		p.rate = rate
-	} else {
-		p.rate = (p.rate + rate) / 2
-	}
-	if quick && obsids >= p.n {
-		if p.soft > 0 && p.n >= p.soft {
-			p.n += max(1, p.n/8)
-		} else {
-			p.n *= 2
-		}
-	}
-	p.n = min(p.n, p.limit)
-	if p.rate > 0 {
-		p.n = min(p.n, int(float64(maxRows)/p.rate))
-	}
-	p.n = max(p.n, 1)
-}
-
-// failed learns that obsids observations were too many.
-func (p *pace) failed(obsids int) {
-	p.soft = max(obsids/2, 1)
-	p.n = min(p.n, p.soft)
-}
-
 // productAsk is the spec of a product chunk.
 type productAsk struct {
 	Chain bool    `json:"chain,omitempty"` // asks for the next observations when it is done
@@ -176,7 +124,7 @@ func (w *work) products(ctx context.Context, c queue.Chunk) error {
 		defer reply.Close()
 		out.Rows, out.Requests = reply.Rows(), int64(reply.Requests())
 		out.Products = w.rows(reply, a.Obs)
-		w.pace.answered(len(ids), reply.Rows(), out.Elapsed < w.cfg.Quick, w.cfg.MaxProductRows)
+		w.pace.answered(len(ids), reply.Rows(), out.Elapsed < w.cfg.Quick)
 	}
 	if a.Chain {
 		b, ok, err := w.next(ctx)

@@ -24,6 +24,7 @@ const (
 	DoHang         Do = "hang"         // never answer; ends when the client goes away
 	DoResetAtStart Do = "resetatstart" // reset the connection before any answer
 	DoUnsatisfied  Do = "416"          // 416 to any range request
+	DoExecuting    Do = "executing"    // status EXECUTING to a query: the client is to poll; other requests pass
 
 	DoReset         Do = "reset"         // RST after After body bytes of this reply
 	DoCut           Do = "cut"           // FIN after After body bytes although Content-Length promised more
@@ -63,6 +64,7 @@ type Fault struct {
 	Do         Do      `json:"do"`                    // what happens
 	Skip       int     `json:"skip,omitempty"`        // let so many matching requests pass first
 	Count      int     `json:"count,omitempty"`       // then act on so many; 0 means for ever
+	OneIn      int     `json:"one_in,omitempty"`      // of these act on one in so many, picked at random but the same in every run; 0 means all
 	PerURI     bool    `json:"per_uri,omitempty"`     // count Skip and Count for each file by itself
 	After      int64   `json:"after,omitempty"`       // bytes, see Do
 	Seconds    float64 `json:"seconds,omitempty"`     // see Do
@@ -73,7 +75,7 @@ type Fault struct {
 	Body       string  `json:"body,omitempty"`        // DoStatus and DoHTML: the body; "" means a small HTML page
 }
 
-var allDo = []Do{DoStatus, DoMissing, DoDenied, DoHTML, DoRedirect, DoSlowHeaders, DoHang, DoResetAtStart, DoUnsatisfied,
+var allDo = []Do{DoStatus, DoMissing, DoDenied, DoHTML, DoRedirect, DoSlowHeaders, DoHang, DoResetAtStart, DoUnsatisfied, DoExecuting,
 	DoReset, DoCut, DoChunkCut, DoChunked, DoNoLength, DoTwoLengths, DoStall, DoDrip, DoBitFlip, DoGzip, DoIgnoreRange,
 	DoIgnoreIfRange, DoOverlap, DoContentRange, DoMultipart, DoReprocess, DoWeakETag, DoNoValidators, DoDisposition,
 	DoHeader, DoHugeHeader, DoContentLength, DoChecksum, DoSize, DoProduct}
@@ -87,8 +89,8 @@ func (f Fault) validate() error {
 			return fmt.Errorf("glob %q: %w", g, err)
 		}
 	}
-	if f.Skip < 0 || f.Count < 0 || f.After < 0 || f.Seconds < 0 {
-		return fmt.Errorf("skip, count, after and seconds must not be negative")
+	if f.Skip < 0 || f.Count < 0 || f.OneIn < 0 || f.After < 0 || f.Seconds < 0 {
+		return fmt.Errorf("skip, count, one_in, after and seconds must not be negative")
 	}
 	if f.Do == DoStatus && f.Status == 0 && len(f.Statuses) == 0 {
 		return fmt.Errorf("status needs status or statuses")
@@ -163,7 +165,7 @@ func (fs *faults) due(sub subject) []Fault {
 			a.perURI[sub.uri]++
 		}
 		n -= a.Skip
-		if n < 0 || a.Count > 0 && n >= a.Count {
+		if n < 0 || a.Count > 0 && n >= a.Count || a.OneIn > 1 && mix(hash64(string(a.Do))^uint64(n))%uint64(a.OneIn) != 0 {
 			continue
 		}
 		f := a.Fault

@@ -121,6 +121,9 @@ func (c *call) route() {
 	h()
 }
 
+// queried tells whether the request is one to the query service.
+func (c *call) queried() bool { return strings.HasSuffix(strings.ToLower(c.r.URL.Path), "/invoke") }
+
 func (c *call) alive() {
 	c.w.Header().Set("Content-Type", "text/html")
 	_, _ = fmt.Fprint(c.w, "<html><title>MAST API</title></html>")
@@ -191,6 +194,11 @@ func (c *call) wholeRequest(due []Fault) (answered bool) {
 		case DoMissing:
 			c.html(http.StatusNotFound, "Not Found")
 			return true
+		case DoExecuting:
+			if c.queried() {
+				c.executing()
+				return true
+			}
 		case DoDenied:
 			c.unauthorized()
 			return true

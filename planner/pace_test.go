@@ -1,0 +1,47 @@
+package planner_test
+
+import (
+	"testing"
+
+	"jwstbulk/internal/masttest"
+	"jwstbulk/planner"
+)
+
+// An archive that cannot join many rows and answers EXECUTING now and then is asked little more often than its limit makes
+// needful, and the plan is that of an archive without limits. The whole size, with resets, is an end-to-end test.
+func TestPlanLearnsLimit(t *testing.T) {
+	t.Parallel()
+	const limit, most = 2000, 2500
+	cat := masttest.Synthetic(masttest.SyntheticConfig{Observations: 200, PerProgram: 200, Rows: 134})
+	query := planner.Query{Programs: []string{firstProgram}}
+	whole := newRig(t, masttest.Config{Catalog: cat, MetadataOnly: true})
+	whole.plan(query)
+	want := whole.dump()
+	for _, how := range []masttest.JoinFailure{masttest.JoinGatewayTimeout, masttest.JoinError, masttest.JoinReset} {
+		t.Run(string(how), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, masttest.Config{Catalog: cat, MetadataOnly: true, Joins: masttest.JoinLimit{Rows: limit, How: how},
+				Faults: []masttest.Fault{{Service: "Mast.Caom.Products", Do: masttest.DoExecuting, OneIn: 4}}})
+			r.cfg.MaxProductRows = most
+			r.plan(query)
+			asked, polls, rows := 0, 0, 0
+			for _, q := range r.srv.Requests() {
+				if q.Fault == masttest.DoExecuting {
+					polls++
+					continue
+				}
+				asked++
+				if q.Service == "Mast.Caom.Products" {
+					rows += q.Rows
+				}
+			}
+			t.Logf("%d rows in %d requests and %d polls", rows, asked, polls)
+			if bound := (rows+limit-1)/limit*3/2 + 12; asked > bound || polls == 0 || rows < 20_000 {
+				t.Errorf("%d rows took %d requests and %d polls, want at most %d and some polls", rows, asked, polls, bound)
+			}
+			if got := r.dump(); got != want {
+				t.Error("the plan differs from that of an archive without limits")
+			}
+		})
+	}
+}
