@@ -102,7 +102,9 @@ type request struct {
 	IfRange string    `json:"if_range"`
 	Status  int       `json:"status"`
 	Sent    int64     `json:"sent"`
+	Service string    `json:"service"`
 	Rows    int       `json:"rows"`
+	Fault   string    `json:"fault"` // the first that acted
 }
 
 // body tells whether the request asked for bytes of a file.
