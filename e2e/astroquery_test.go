@@ -117,21 +117,7 @@ func set(list []listed) map[string]bool {
 // astroquery runs the script that drives it; it returns what it lists of a programme and the files it got whole.
 func astroquery(t *testing.T, s *sim, programme string, downloads int, more ...string) ([]listed, map[string]truth, time.Duration) {
 	t.Helper()
-	script, err := filepath.Abs("astroquery/astroquery_check.py")
-	if err != nil {
-		t.Fatal(err)
-	}
 	began := time.Now()
-	args := append([]string{script, "--server", s.url, "--where", "proposal_id=" + programme, "--where", "obs_collection=JWST",
-		"--download", itoa(downloads), "--dir", t.TempDir()}, more...)
-	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", args...)
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "LANG=C.UTF-8"}
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("astroquery_check.py: %v\n%s", err, tail(stderr.String()))
-	}
 	var found struct {
 		Products  [][2]string
 		Downloads []struct {
@@ -139,20 +125,43 @@ func astroquery(t *testing.T, s *sim, programme string, downloads int, more ...s
 			Size                int64
 		}
 	}
-	if err := json.Unmarshal(out, &found); err != nil {
-		t.Fatal(err)
-	}
-	var all []listed
-	for _, p := range found.Products {
-		all = append(all, listed{p[0], p[1]})
-	}
+	drive(t, s, &found, append([]string{"--where", "proposal_id=" + programme, "--where", "obs_collection=JWST",
+		"--download", itoa(downloads), "--dir", t.TempDir()}, more...)...)
 	files := map[string]truth{}
 	for _, d := range found.Downloads {
 		if d.Status == "COMPLETE" {
 			files[d.URI] = truth{d.SHA256, d.Size}
 		}
 	}
-	return all, files, time.Since(began)
+	return pairs(found.Products), files, time.Since(began)
+}
+
+// drive runs the script that drives astroquery and decodes what it prints.
+func drive(t *testing.T, s *sim, into any, args ...string) {
+	t.Helper()
+	script, err := filepath.Abs("astroquery/astroquery_check.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", append([]string{script, "--server", s.url}, args...)...)
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "LANG=C.UTF-8"}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("astroquery_check.py: %v\n%s", err, tail(stderr.String()))
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pairs(products [][2]string) []listed {
+	var all []listed
+	for _, p := range products {
+		all = append(all, listed{p[0], p[1]})
+	}
+	return all
 }
 
 // planned returns the files of plan --json; the folder is the last but one part of the path.

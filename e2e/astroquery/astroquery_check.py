@@ -5,6 +5,7 @@ The server is set the way a user would: in astroquery's configuration file, writ
 import, so that nothing of astroquery is patched.
 
   astroquery_check.py --server http://127.0.0.1:8080 --where proposal_id=10001 --download 20 --dir out
+  astroquery_check.py --server http://127.0.0.1:8080 --ask '{"where": ["proposal_id=10001"], "select": ["productType=SCIENCE"]}'
 """
 import argparse
 import hashlib
@@ -16,7 +17,7 @@ import time
 import warnings
 
 
-def configure(server, pagesize):
+def configure(server, pagesize, timeout):
     home = tempfile.mkdtemp(prefix="astroquery-check-")
     os.environ["HOME"] = home
     os.environ["XDG_CONFIG_HOME"] = home
@@ -24,7 +25,7 @@ def configure(server, pagesize):
     for name in ("astropy", "astroquery"):
         os.makedirs(os.path.join(home, name))
         with open(os.path.join(home, name, "astroquery.cfg"), "w") as f:
-            f.write("[mast]\nserver = %s\npagesize = %d\n" % (server, pagesize))
+            f.write("[mast]\nserver = %s\npagesize = %d\ntimeout = %d\n" % (server, pagesize, timeout))
     os.environ.pop("MAST_API_TOKEN", None)
 
 
@@ -67,6 +68,27 @@ def listing(obs, observations, chunk):
     return vstack(tables, metadata_conflicts="silent") if tables else None
 
 
+def selected(obs, products, pairs):
+    """The product rows that pass astroquery's own filters."""
+    wanted = criteria(pairs)
+    for key, values in wanted.items():  # astroquery compares cells with values as they are
+        if products[key].dtype.kind == "i":
+            wanted[key] = [int(v) for v in values]
+    return obs.filter_products(products, **wanted)
+
+
+def ask(obs, question, chunk):
+    """The files of one question, or the error that ended it."""
+    try:
+        found = obs.query_criteria(**criteria(question["where"] + ["obs_collection=JWST"]))
+        products = listing(obs, found, chunk) if len(found) else None
+        if products is not None and question.get("select"):
+            products = selected(obs, products, question["select"])
+    except Exception as e:  # whatever a user would see
+        return {"error": "%s: %s" % (type(e).__name__, e)}
+    return {"products": sorted({(text(r["dataURI"]), text(r["obs_id"])) for r in products or []})}
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--server", required=True)
@@ -74,13 +96,15 @@ def main():
     p.add_argument("--token")
     p.add_argument("--chunk", type=int, default=500, help="observations asked for at a time")
     p.add_argument("--pagesize", type=int, default=50000)
+    p.add_argument("--timeout", type=int, default=600, help="seconds for one query with all its polls and pages")
+    p.add_argument("--ask", action="append", default=[], metavar="JSON", help="only list: {\"where\": [...], \"select\": [...]}")
     p.add_argument("--select", action="append", default=[], metavar="COLUMN=VALUE[,VALUE]", help="product filters")
     p.add_argument("--download", type=int, default=0, metavar="N", help="download the first N files by URI (-1: all)")
     p.add_argument("--dir", default=".")
     p.add_argument("--region", metavar="RA,DEC,RADIUS", help="count and list by position, degrees")
     p.add_argument("--script", action="store_true", help="also fetch the curl script")
     args = p.parse_args()
-    configure(args.server.rstrip("/"), args.pagesize)
+    configure(args.server.rstrip("/"), args.pagesize, args.timeout)
     warnings.simplefilter("ignore")
     # What this process prints is JSON; astroquery logs and draws progress bars to the same stream.
     stdout, sys.stdout = sys.stdout, sys.stderr
@@ -93,6 +117,11 @@ def main():
     assert conf.server == args.server.rstrip("/"), conf.server
 
     out = {"astroquery": astroquery.__version__, "server": conf.server}
+    if args.ask:
+        out["asked"] = [ask(Observations, json.loads(q), args.chunk) for q in args.ask]
+        json.dump(out, stdout)
+        stdout.write("\n")
+        return
     if args.token:
         Observations.login(args.token)  # says nothing of success; session_info does
     out["anonymous"] = bool(Observations.session_info(verbose=False)["anon"])
@@ -116,11 +145,7 @@ def main():
     out["products"], out["downloads"] = [], []
     if products is not None:
         if args.select:
-            wanted = criteria(args.select)
-            for key, values in wanted.items():  # astroquery compares cells with values as they are
-                if products[key].dtype.kind == "i":
-                    wanted[key] = [int(v) for v in values]
-            products = Observations.filter_products(products, **wanted)
+            products = selected(Observations, products, args.select)
         out["products"] = sorted({(text(r["dataURI"]), text(r["obs_id"])) for r in products})
         files = unique(products, keys="dataURI") if len(products) else products
         out["files"] = len(files)
