@@ -215,7 +215,7 @@ func (in *ingest) again(old knownFile, f NewFile, err error) (now seenFile, _ er
 		next.size = f.Size
 	case f.Size >= 0 && f.Size != old.size && old.state != Done && old.state != Placing:
 		if err := in.disagree(in.ctx, old.id, sizesDiffer(f.Size, old.size)); err != nil {
-			return 0, err
+			return now, err
 		}
 	}
 	if err := next.folder(in, f); err != nil {

@@ -77,9 +77,10 @@ func (l *fileLock) sign(owner Owner) error {
 	return err
 }
 
-// release wipes the signature and drops the lock.
+// release wipes the signature and drops the lock: by itself, not by closing alone, for a program that is just being started by
+// this process still has the file open until it begins.
 func (l *fileLock) release() error {
-	return errors.Join(l.f.Truncate(0), l.f.Close())
+	return errors.Join(l.f.Truncate(0), unix.Flock(int(l.f.Fd()), unix.LOCK_UN), l.f.Close())
 }
 
 // readOwner returns the zero Owner for what it cannot read: the lock may have been taken but not signed yet.

@@ -99,7 +99,8 @@ func (o *offer) all(queryID int64) error {
 // A scan along the primary key: planned rows lie together, and an index of them would cost more at planning. What many files
 // share is looked up in memory; a planned file has nothing but these columns.
 const listPlanned = `
-SELECT id, stem_id, name, kind_id, obs_dir_id, size_bytes, exact, checksum, release_at, ingested_at, query_id
+SELECT id, stem_id, name, kind_id, obs_dir_id, size_bytes, exact, checksum, release_at, ingested_at, query_id,
+  want_sha256
 FROM file WHERE id > ?1 AND state = 'planned' AND (?2 = 0 OR query_id = ?2) ORDER BY id LIMIT ?3`
 
 // planned reads the planned files behind a row.
@@ -110,7 +111,7 @@ func (o *offer) planned(last, queryID int64) ([]placing, error) {
 		shared = append(shared, [3]int64{r.int(1), r.int(3), r.int(4)})
 		page = append(page, placing{File: File{
 			ID: r.int(0), URI: r.str(2), State: Planned, Size: r.intOr(5, -1), Exact: r.int(6) == 1, Checksum: r.blob(7),
-			Facts: Facts{ReleaseAt: r.time(8), IngestedAt: r.time(9)}, QueryID: r.int(10),
+			Facts: Facts{ReleaseAt: r.time(8), IngestedAt: r.time(9)}, QueryID: r.int(10), Want: r.blob(11),
 		}})
 		return nil
 	})
