@@ -124,6 +124,8 @@ func FuzzParseList(f *testing.F) {
 	if b, err := os.ReadFile(recordedScript); err == nil {
 		f.Add(b[:6000])
 	}
+	f.Add(readFixture(f, "s3-keys.txt"))
+	f.Add(readFixture(f, "fresco-001.uris.txt")[:600])
 	f.Add([]byte("#!/bin/sh\ncurl -o 'a' \"b\" https://mast.stsci.edu/Download/file?uri=mast:JWST/product/a \\\n c"))
 	f.Add([]byte("mast:JWST/product/a.fits\n# x\nhttps://mast.stsci.edu/portal/Download/file/JWST/product/b.fits"))
 	f.Fuzz(func(t *testing.T, b []byte) {

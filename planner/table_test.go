@@ -37,7 +37,7 @@ func namesByLine(b []byte) (names []string) {
 	return names
 }
 
-func TestReadListTables(t *testing.T) {
+func TestReadListRecorded(t *testing.T) {
 	t.Parallel()
 	const uri = "mast:JWST/product/"
 	for _, tc := range []struct {
@@ -45,6 +45,8 @@ func TestReadListTables(t *testing.T) {
 		first        planner.ListItem
 		n            int
 	}{
+		{"fresco-001.uris.txt", "uri-list", planner.ListItem{URI: uri + "jw01895001001_02101_00001_nrca1_rate.fits", Line: 1}, 512},
+		{"s3-keys.txt", "uri-list", planner.ListItem{URI: uri + "jw09255-o008_t007-s000000014_nirspec_f290lp-g395m-s1600a1_x1d.fits", Line: 1}, 8},
 		{"mission-search-export.csv", "table", planner.ListItem{URI: uri + "jw02734001001_02101_00001-seg001_nis_cal.fits",
 			Folder: "jw02734001001_02101_00001-seg001_nis", Line: 2}, 5},
 		{"products-2733.csv", "table", planner.ListItem{URI: uri + "jw02733002001_02103_00001_mirimage_o002_crf.fits", Line: 2}, 80},
@@ -73,7 +75,7 @@ func TestReadListTables(t *testing.T) {
 			var got []string
 			for _, it := range l.Items {
 				got = append(got, strings.TrimPrefix(it.URI, uri))
-				if line := bytes.Split(b, []byte("\n"))[it.Line-1]; l.Format == "table" && !bytes.Contains(line, []byte(got[len(got)-1])) {
+				if line := bytes.Split(b, []byte("\n"))[it.Line-1]; (l.Format == "table" || l.Format == "uri-list") && !bytes.Contains(line, []byte(got[len(got)-1])) {
 					t.Errorf("line %d does not name %s", it.Line, it.URI)
 				}
 			}
