@@ -24,16 +24,20 @@ type attempt struct {
 	*Fetcher
 	job *queue.Job
 
+	src       *supply
 	part      *part
-	recorded  queue.Part // what the queue holds of the part
-	start     int64      // bytes of the part that an earlier attempt left
-	high      int64      // the most bytes that a part of this attempt had and that could be continued
-	asked     bool       // the metadata was asked again
-	trial     bool       // this attempt is a trial of the archive's checksum
-	refetched bool       // a whole body was rejected in this attempt
-	announced bool       // the server told the length
-	adopted   bool       // its bytes were on disk already
-	gained    bool       // it made progress, as known when it ended
+	stated    mast.Digests // what the source said of the whole, of the version that the part is of
+	recorded  queue.Part   // what the queue holds of the part
+	start     int64        // bytes of the part that an earlier attempt left
+	high      int64        // the most bytes that a part of this attempt had and that could be continued
+	asked     bool         // the metadata was asked again
+	trial     bool         // this attempt is a trial of the archive's checksum
+	rejected  bool         // a whole body was rejected in this attempt
+	refetched bool         // one of the archive's was
+	elsewhere bool         // the last one was the mirror's, which counts for nothing against the archive's
+	announced bool         // the server told the length
+	adopted   bool         // its bytes were on disk already
+	gained    bool         // it made progress, as known when it ended
 	restarts  int
 	received  int64 // bytes, also of what was thrown away
 }
@@ -46,6 +50,9 @@ func (a *attempt) fetch(ctx context.Context) error {
 		return err
 	}
 	if _, err := checkFinal(a.root, a.job.Path); err != nil {
+		return err
+	}
+	if err := a.choose(ctx); err != nil {
 		return err
 	}
 	if err := a.takeUpPart(ctx); err != nil {
@@ -64,6 +71,12 @@ func (a *attempt) fetch(ctx context.Context) error {
 			a.high = a.part.size
 			if !sleep(ctx, rand.N(200*time.Millisecond)) {
 				return errDrain
+			}
+			continue
+		}
+		if a.leaves(ctx, err) {
+			if err := a.toArchive(ctx, err); err != nil {
+				return err
 			}
 			continue
 		}
@@ -99,7 +112,7 @@ func (a *attempt) takeUpPart(ctx context.Context) error {
 	if a.job.Part.Token == "" || a.job.Part.Source == sourceAdopted {
 		return nil
 	}
-	if a.job.Part.Source != a.source() && !a.provable() {
+	if a.job.Part.Source != a.src.Name() && !a.provable() {
 		return nil
 	}
 	p, err := openPart(ctx, a.root, a.job, a.trustedBoot(), a.adopts(a.job.Part.Boot))
@@ -113,7 +126,10 @@ func (a *attempt) takeUpPart(ctx context.Context) error {
 		return err
 	}
 	a.part, a.start, a.high = p, p.size, p.size
-	return a.step("taken up")
+	if p.meta.Source != a.src.Name() {
+		err = a.rebind()
+	}
+	return errors.Join(err, a.step("taken up"))
 }
 
 // adopts reports whether whoever wrote a part under that boot is dead for certain: our lock on the campaign proves it on a
@@ -131,8 +147,6 @@ func (a *attempt) trustedBoot() string {
 	}
 	return a.boot
 }
-
-func (a *attempt) source() string { return a.cfg.Source.Name() }
 
 // provable reports whether the whole will be proven by a checksum that holds for the version the part was begun under, so
 // that a part may be continued although the server gives no validator.
@@ -190,7 +204,12 @@ func (a *attempt) ready(from int64) error {
 		}
 	}
 	if from == 0 && a.part.size > 0 {
-		return errors.Join(a.startOver(), a.step("emptied"))
+		if err := errors.Join(a.startOver(), a.step("emptied")); err != nil {
+			return err
+		}
+	}
+	if from == 0 && a.src == a.mirror {
+		a.part.sums = newSums()
 	}
 	if from != a.part.size {
 		return fmt.Errorf("%w: it has %d bytes, the reply starts at %d", errRestart, a.part.size, from)

@@ -35,6 +35,7 @@ type world struct {
 	skipAhead time.Duration     // how far the queue's clock is ahead
 	transport http.RoundTripper // in place of the network
 	unchecked bool              // run does not look for strays
+	bucket    string            // address of the public copy; "" for none
 
 	tune func(*fetcher.Fetcher) // called before each run; nil: nothing to do
 }
@@ -109,6 +110,9 @@ func (w *world) listed() iter.Seq2[queue.NewFile, error] {
 			if w.sizes {
 				n.Size = f.Size
 			}
+			if f.ReleaseAt.After(time.Now()) {
+				n.Facts.Rights, n.Facts.ReleaseAt = "EXCLUSIVE_ACCESS", f.ReleaseAt
+			}
 			if !yield(n, nil) {
 				return
 			}
@@ -175,6 +179,12 @@ func (w *world) run(ctx context.Context) (fetcher.Result, error) {
 	cfg := w.cfg
 	cfg.Queue, cfg.Root, cfg.Reporter = q, root, w.notes
 	cfg.Source, cfg.Archive = fetcher.MAST{Client: client}, fetcher.MAST{Client: client}
+	if w.bucket != "" {
+		b, err := mast.NewBucket(mast.Config{Token: mast.NewToken(w.token), HeaderTimeout: 3 * time.Second}, w.bucket)
+		w.must(err)
+		defer b.Close()
+		cfg.Mirror = fetcher.S3{Client: client, Bucket: b}
+	}
 	cfg.RunID, err = q.StartRun(ctx, queue.RunInfo{Command: "test"})
 	w.must(err)
 	f, err := fetcher.New(cfg)

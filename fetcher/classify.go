@@ -182,13 +182,18 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("%s has %d bytes, want %d", e.What, e.Got, e.Want)
 }
 
-// DigestError says that complete bytes are not those of the archive's checksum. Hexadecimal digits.
+// DigestError says that complete bytes are not those of the archive's checksum, or of the one that their source states.
+// Hexadecimal digits.
 type DigestError struct {
 	Algorithm string
 	Got, Want string
+	By        string // the source that states it; "" for the archive's list
 }
 
 func (e *DigestError) Error() string {
+	if e.By != "" {
+		return fmt.Sprintf("%s is %s, %s states %s", e.Algorithm, e.Got, e.By, e.Want)
+	}
 	return fmt.Sprintf("%s is %s, the archive lists %s", e.Algorithm, e.Got, e.Want)
 }
 

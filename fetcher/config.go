@@ -9,19 +9,8 @@ import (
 	"os"
 	"time"
 
-	"jwstbulk/internal/mast"
 	"jwstbulk/queue"
 )
-
-// Source serves the bytes of files. Its methods are called by several goroutines.
-type Source interface {
-	// Name is what the queue records: "mast".
-	Name() string
-	// Open starts one attempt at the file from byte from, without retry; the body ends with io.EOF only if the reply was
-	// complete as HTTP understands it. With from > 0 a Body with From 0 is a whole file that replaces what is there.
-	// Errors are *mast.Error, *mast.RangeError or the network's.
-	Open(ctx context.Context, uri string, from int64, v mast.Validator) (*mast.Body, error)
-}
 
 // Archive answers questions about files and tokens. Its methods are called by several goroutines.
 type Archive interface {
@@ -36,11 +25,16 @@ type Config struct {
 	Queue   *queue.Queue // required
 	RunID   int64        // of queue.StartRun; required
 	Root    *os.Root     // the campaign directory; required
-	Source  Source       // required
+	Source  Source       // the archive, which has every file; required
 	Archive Archive      // required
 
-	Jobs        int           // transfers at a time; 4
-	Rate        float64       // file requests a second; 10; negative: no limit
+	Mirror     Mirror  // has copies of public files, which are taken from there first; nil: none
+	MirrorOnly bool    // nothing comes from Source: files without a copy fail
+	MirrorJobs int     // transfers at a time from Mirror; twice Jobs
+	MirrorRate float64 // file requests a second to Mirror; ten times Rate; negative: no limit
+
+	Jobs        int           // transfers at a time from Source; 4
+	Rate        float64       // file requests a second to Source; 10; negative: no limit
 	ByteRate    int64         // bytes a second over all transfers; no limit
 	Order       queue.Order   // the plan's
 	Linger      time.Duration // how long to wait for files that are to be tried again; 5 min; negative: not at all
@@ -117,14 +111,19 @@ func (c *Config) validate() error {
 	if c.Queue == nil || c.Root == nil || c.Source == nil || c.Archive == nil || c.RunID == 0 {
 		return errors.New("fetcher: Queue, RunID, Root, Source and Archive are required")
 	}
-	if c.Jobs < 0 || c.Jobs > 256 {
-		return fmt.Errorf("fetcher: %d transfers at a time, want 1 to 256", c.Jobs)
+	if c.Jobs < 0 || c.Jobs > 256 || c.MirrorJobs < 0 || c.MirrorJobs > 512 {
+		return fmt.Errorf("fetcher: %d and %d transfers at a time, want 1 to 256, and twice that from the mirror", c.Jobs, c.MirrorJobs)
+	}
+	if c.MirrorOnly && c.Mirror == nil {
+		return errors.New("fetcher: MirrorOnly without a Mirror")
 	}
 	if c.MaxBytes < 0 {
 		return fmt.Errorf("fetcher: %d bytes at most, want 0 or more", c.MaxBytes)
 	}
 	setDefault(&c.Jobs, DefaultJobs)
 	setDefault(&c.Rate, DefaultRate)
+	setDefault(&c.MirrorJobs, 2*c.Jobs)
+	setDefault(&c.MirrorRate, 10*c.Rate)
 	setDefault(&c.Linger, 5*time.Minute)
 	setDefault(&c.MaxOutage, 12*time.Hour)
 	setDefault(&c.Stall, time.Minute)

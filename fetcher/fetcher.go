@@ -13,14 +13,15 @@ import (
 
 // Result is what one Run did. Counts of files by state are the queue's.
 type Result struct {
-	Files    int64         `json:"files"`    // fetched and brought to their final names in this run
-	Adopted  Adoption      `json:"adopted"`  // what was on disk already
-	Changed  int64         `json:"changed"`  // of both: lost files that came back in another version than was recorded
-	Bytes    int64         `json:"bytes"`    // received, including what was thrown away
-	Requests int64         `json:"requests"` // for files
-	Elapsed  time.Duration `json:"-"`
-	Drained  bool          `json:"drained"` // ended because ctx did
-	Limit    Limit         `json:"limit"`   // the limit that ended it; "" if none did
+	Files    int64                  `json:"files"`    // fetched and brought to their final names in this run
+	Adopted  Adoption               `json:"adopted"`  // what was on disk already
+	Changed  int64                  `json:"changed"`  // of both: lost files that came back in another version than was recorded
+	Bytes    int64                  `json:"bytes"`    // received, including what was thrown away
+	Requests int64                  `json:"requests"` // for files
+	Sources  map[string]SourceCount `json:"sources"`  // by name
+	Elapsed  time.Duration          `json:"-"`
+	Drained  bool                   `json:"drained"` // ended because ctx did
+	Limit    Limit                  `json:"limit"`   // the limit that ended it; "" if none did
 }
 
 // Fetcher works one queue. Make it with New; one Run at a time.
@@ -29,17 +30,17 @@ type Fetcher struct {
 	root *os.Root
 	boot string
 
-	host     *hostGate
-	disk     *diskGate
-	dirs     *dirMaker
-	auth     *authority
-	trust    *trustee
-	budget   budget
-	slots    chan struct{} // one a transfer
-	requests *rate.Limiter
-	bytes    *rate.Limiter
-	buffers  sync.Pool
-	ended    chan struct{} // a signal after each attempt, for idle
+	archive *supply
+	mirror  *supply  // nil if there is none
+	paths   *locator // of mirror
+	disk    *diskGate
+	dirs    *dirMaker
+	auth    *authority
+	trust   *trustee
+	budget  budget
+	bytes   *rate.Limiter
+	buffers sync.Pool
+	ended   chan struct{} // a signal after each attempt, for idle
 
 	killed func(step string) bool // of tests that kill; nil otherwise
 
@@ -56,15 +57,21 @@ func New(cfg Config) (*Fetcher, error) {
 		return nil, err
 	}
 	f := &Fetcher{cfg: cfg, root: cfg.Root, boot: cfg.Queue.Owner().BootID,
-		dirs:     &dirMaker{root: cfg.Root, sure: map[string]bool{}},
-		auth:     &authority{archive: cfg.Archive},
-		budget:   budget{maxBytes: cfg.MaxBytes, deadline: cfg.Deadline},
-		slots:    make(chan struct{}, cfg.Jobs),
-		ended:    make(chan struct{}, 1),
-		requests: requestLimiter(cfg.Rate), bytes: byteLimiter(cfg.ByteRate),
+		dirs:   &dirMaker{root: cfg.Root, sure: map[string]bool{}},
+		auth:   &authority{archive: cfg.Archive},
+		budget: budget{maxBytes: cfg.MaxBytes, deadline: cfg.Deadline},
+		ended:  make(chan struct{}, 1),
+		bytes:  byteLimiter(cfg.ByteRate),
 	}
-	f.host = newHostGate(cfg.MaxOutage, cfg.Reporter.Note)
-	f.host.shared = cfg.Pauses
+	f.archive = newSupply(cfg.Source, cfg.Jobs, cfg.Rate, newHostGate(cfg.MaxOutage, cfg.Reporter.Note))
+	f.archive.gate.shared = cfg.Pauses
+	if cfg.Mirror != nil {
+		f.mirror = newSupply(cfg.Mirror, cfg.MirrorJobs, cfg.MirrorRate, newHostGate(cfg.MaxOutage, cfg.Reporter.Note))
+		f.mirror.gate.who = "the public copy"
+		f.paths = newLocator(cfg.Mirror, cfg.MirrorOnly, func(ctx context.Context) ([]string, error) {
+			return cfg.Queue.Upcoming(ctx, locateAhead, cfg.Order)
+		}, cfg.Reporter.Note)
+	}
 	f.disk = &diskGate{root: cfg.Root, dir: partDir, maxOutage: cfg.MaxOutage, notify: cfg.Reporter.Note}
 	f.buffers.New = func() any { return new([copyBuffer]byte) }
 	return f, nil
@@ -102,10 +109,34 @@ func (f *Fetcher) Run(ctx context.Context) (Result, error) {
 	f.result.Elapsed = time.Since(begin)
 	f.result.Drained = ctx.Err() != nil
 	f.result.Limit = f.budget.limit()
+	f.result.Sources = f.Sources()
+	for _, c := range f.result.Sources {
+		f.result.Requests += c.Requests
+	}
 	if (f.result.Drained || f.result.Limit == LimitTime) && (errors.Is(err, context.Canceled) || errors.Is(err, errDrain)) {
 		err = nil
 	}
 	return f.result, err
+}
+
+// Sources tells what has come from each source so far. It may be called while Run works.
+func (f *Fetcher) Sources() map[string]SourceCount {
+	m := map[string]SourceCount{f.archive.Name(): f.archive.counts()}
+	if f.mirror != nil {
+		m[f.mirror.Name()] = f.mirror.counts()
+	}
+	return m
+}
+
+// transfers is how many transfers there may be at a time.
+func (f *Fetcher) transfers() int {
+	switch {
+	case f.mirror == nil:
+		return f.cfg.Jobs
+	case f.cfg.MirrorOnly:
+		return f.cfg.MirrorJobs
+	}
+	return f.cfg.Jobs + f.cfg.MirrorJobs
 }
 
 // prepare settles what an earlier run left, and learns what the campaign knows of the archive.
@@ -122,12 +153,19 @@ func (f *Fetcher) prepare(ctx context.Context) error {
 // workers as transfers, so that placing one file never keeps another from being transferred.
 func (f *Fetcher) dispatch(ctx context.Context, stop func(error)) {
 	var (
-		workers = 2 * f.cfg.Jobs
+		workers = 2 * f.transfers()
 		free    = make(chan struct{}, workers)
 		wg      sync.WaitGroup
 	)
 	for range workers {
 		free <- struct{}{}
+	}
+	if f.paths != nil {
+		looking, enough := context.WithCancel(ctx)
+		var look sync.WaitGroup
+		look.Go(func() { f.paths.run(looking) })
+		defer look.Wait()
+		defer enough()
 	}
 	defer wg.Wait()
 	for f.budget.limit() == "" {

@@ -19,16 +19,21 @@ const (
 
 // UnavailableError ends a run because the archive cannot be reached.
 type UnavailableError struct {
+	Who   string        // "" means the archive
 	Since time.Duration // how long it has been out
 	Ever  bool          // it answered before, in this run
 	Err   error         // the last error
 }
 
 func (e *UnavailableError) Error() string {
-	if !e.Ever {
-		return fmt.Sprintf("the archive does not answer: %v", e.Err)
+	who := e.Who
+	if who == "" {
+		who = "the archive"
 	}
-	return fmt.Sprintf("the archive has not answered for %v: %v", e.Since.Round(time.Second), e.Err)
+	if !e.Ever {
+		return fmt.Sprintf("%s does not answer: %v", who, e.Err)
+	}
+	return fmt.Sprintf("%s has not answered for %v: %v", who, e.Since.Round(time.Second), e.Err)
 }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
@@ -37,6 +42,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // (Retry-After), and while the host is out; then one request a minute passes as a probe, and outages cost no file an attempt.
 // Safe for use by several goroutines.
 type hostGate struct {
+	who       string // in what is said to the user: the archive, unless it is set before use
 	maxOutage time.Duration
 	notify    func(string) // said at the start and at the end of a pause or outage
 	shared    Pauses       // nil: none
@@ -53,7 +59,7 @@ type hostGate struct {
 }
 
 func newHostGate(maxOutage time.Duration, notify func(string)) *hostGate {
-	return &hostGate{maxOutage: maxOutage, notify: notify, failing: map[string]bool{}, changed: make(chan struct{})}
+	return &hostGate{who: "the archive", maxOutage: maxOutage, notify: notify, failing: map[string]bool{}, changed: make(chan struct{})}
 }
 
 // enter blocks until a request may be sent; probe says that it is the one that finds out whether an outage is over. It
@@ -103,7 +109,7 @@ func (g *hostGate) try(now time.Time) (probe bool, wait time.Duration, changed <
 		limit = min(limit, startGrace)
 	}
 	if since := now.Sub(g.outage); since >= limit {
-		return false, 0, nil, &UnavailableError{Since: since, Ever: g.ever, Err: g.last}
+		return false, 0, nil, &UnavailableError{Who: g.who, Since: since, Ever: g.ever, Err: g.last}
 	}
 	wait = limit - now.Sub(g.outage)
 	if !g.probing {
@@ -123,7 +129,7 @@ func (g *hostGate) joinLocked(until, now time.Time) {
 	}
 	if until.After(now) && until.After(g.until.Add(retryRounding)) {
 		g.until = until
-		g.notify(fmt.Sprintf("the archive asked another task to wait; waiting %v with it", until.Sub(now).Round(time.Second)))
+		g.notify(fmt.Sprintf("%s asked another task to wait; waiting %v with it", g.who, until.Sub(now).Round(time.Second)))
 	}
 }
 
@@ -132,7 +138,7 @@ func (g *hostGate) good() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.outage.IsZero() {
-		g.notify(fmt.Sprintf("the archive answers again after %v", time.Since(g.outage).Round(time.Second)))
+		g.notify(fmt.Sprintf("%s answers again after %v", g.who, time.Since(g.outage).Round(time.Second)))
 	}
 	g.ever, g.probing, g.outage, g.last = true, false, time.Time{}, nil
 	clear(g.failing)
@@ -152,7 +158,7 @@ func (g *hostGate) bad(key string, connected bool, err error) (outage bool) {
 	g.last = err
 	if g.outage.IsZero() && (!connected || len(g.failing) >= outageFiles) {
 		g.outage = now
-		g.notify(fmt.Sprintf("the archive does not answer (%v); waiting for it", err))
+		g.notify(fmt.Sprintf("%s does not answer (%v); waiting for it", g.who, err))
 	}
 	if g.outage.IsZero() {
 		return false
@@ -193,7 +199,7 @@ func (g *hostGate) pause(d time.Duration) {
 		if said {
 			return
 		}
-		g.notify(fmt.Sprintf("the archive asks to wait %v", d.Round(time.Second)))
+		g.notify(fmt.Sprintf("%s asks to wait %v", g.who, d.Round(time.Second)))
 		if g.shared != nil {
 			g.shared.Pause(until)
 		}

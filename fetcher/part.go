@@ -59,6 +59,7 @@ type part struct {
 	lost     error // of a failed fsync: nobody knows what the disk holds
 	sha, md5 hash.Hash
 	check    fits.Check
+	sums     *sums // of a part from S3; nil otherwise
 }
 
 // createPart makes an empty part of its own, which nobody else can have open.
@@ -181,6 +182,9 @@ func (p *part) absorb(b []byte) {
 	p.sha.Write(b)
 	p.md5.Write(b)
 	_, _ = p.check.Write(b) // never fails: complaints come from Finish
+	if p.sums != nil {
+		p.sums.write(b)
+	}
 }
 
 // write appends bytes of the body.
@@ -196,6 +200,9 @@ func (p *part) write(b []byte) error {
 func (p *part) reset() {
 	p.size = 0
 	p.sha, p.md5, p.check = sha256.New(), md5.New(), fits.ForName(path.Base(p.uri))
+	if p.sums != nil {
+		p.sums = newSums()
+	}
 }
 
 // restart empties the part for a body that starts at byte 0.

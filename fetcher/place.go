@@ -37,11 +37,12 @@ func (a *attempt) complete(ctx context.Context) (more bool, err error) {
 		}
 	}
 	b, report := a.part.result()
-	b.sized = sized
+	b.sized, b.stated = sized, a.part.against(a.stated, a.src.gate.who)
 	for {
 		j := judge(a.job, b, a.trust.now(), a.asked, a.cfg.RequireSums)
 		switch j.ruling {
 		case accept:
+			a.src.served()
 			return false, a.place(ctx, j, b, report)
 		case ask:
 			if err := a.askAgain(ctx); err != nil {
@@ -88,17 +89,22 @@ func (a *attempt) reject(ctx context.Context, b body, j judgement) (more bool, e
 	a.job.LastSHA = b.sha256
 	a.high = 0
 	a.cfg.Reporter.Bytes(a.job, -a.part.size)
+	a.rejected = true
 	if err := errors.Join(a.quarantine(), a.step("rejected")); err != nil {
 		return false, err
 	}
-	if j.ruling == refuse {
+	if a.optional() {
+		a.elsewhere = true
+		return true, a.toArchive(ctx, j.err)
+	}
+	if j.ruling == refuse && !a.elsewhere {
 		return false, &failError{reason: j.reason, err: j.err,
 			advice: "the bytes are in " + quarantineDir + "; `jwstbulk retry` fetches it again, and if that does not help the archive's help desk wants to know"}
 	}
 	if a.refetched {
 		return false, &unprovenError{reason: j.reason, err: j.err}
 	}
-	a.refetched = true
+	a.refetched, a.elsewhere = true, false
 	return true, a.event(ctx, "refetch", j.err.Error())
 }
 

@@ -16,7 +16,8 @@ type body struct {
 	sha256, md5 []byte
 	complaint   error // of the structure check; nil if the file is whole
 	isFITS      bool
-	sized       bool // the catalogue or the server announced exactly this length
+	stated      error // how it differs from what its source stated of the whole; nil if it does not
+	sized       bool  // the catalogue or the server announced exactly this length
 }
 
 // ruling is what to do with a complete body.
@@ -43,6 +44,7 @@ type judgement struct {
 // judge decides about a complete body. It is a pure function: asked says that the metadata was asked again in this attempt,
 // require that a checksum counts even while nobody has seen one match.
 func judge(job *queue.Job, b body, trust queue.Trust, asked, require bool) judgement {
+	fine := b.complaint == nil && b.stated == nil
 	same := job.LastSHA != nil && bytes.Equal(job.LastSHA, b.sha256)
 	if job.Want != nil {
 		return judgeWanted(job, b)
@@ -64,13 +66,13 @@ func judge(job *queue.Job, b body, trust queue.Trust, asked, require bool) judge
 				return judgement{ruling: again, reason: queue.ReasonDigest, err: err}
 			}
 			return judgement{ruling: refuse, reason: queue.ReasonDigest, err: err}
-		case b.complaint == nil && same:
+		case fine && same:
 			return judgement{ruling: accept, proof: queue.ProofDouble, flagged: err.Error()}
-		case b.complaint == nil:
+		case fine:
 			return judgement{ruling: trial, reason: queue.ReasonDigest, err: err}
 		}
 	}
-	return judgeAlone(b, same)
+	return judgeAlone(b, same, job.LastSHA != nil)
 }
 
 // judgeWanted holds a body against the SHA-256 of a trusted manifest: nothing else counts.
@@ -85,9 +87,15 @@ func judgeWanted(job *queue.Job, b body) judgement {
 	return judgement{ruling: refuse, reason: queue.ReasonDigest, err: err}
 }
 
-// judgeAlone decides without a checksum: by length, by structure, or by two fetches that agree.
-func judgeAlone(b body, same bool) judgement {
+// judgeAlone decides without a checksum of the archive's: by what the source states of the whole, by length, by structure, or
+// by two fetches that agree. What the source states only rejects: it proves that nothing was lost on the way, no more. before
+// says that a body was rejected already, and same that this one has its bytes.
+func judgeAlone(b body, same, before bool) judgement {
 	switch {
+	case b.stated != nil && before:
+		return judgement{ruling: refuse, reason: queue.ReasonDigest, err: b.stated}
+	case b.stated != nil:
+		return judgement{ruling: again, reason: queue.ReasonDigest, err: b.stated}
 	case errors.Is(b.complaint, fits.ErrHTML): // the same page twice is still a page
 		return judgement{ruling: again, reason: queue.ReasonStructure, err: fmt.Errorf("%w: %w", errNotAFile, b.complaint)}
 	case same:

@@ -57,6 +57,9 @@ func (a *attempt) settle(ctx context.Context, cause error) error {
 			}
 			r.Files++
 		})
+		if a.src != nil {
+			a.src.add(func(c *SourceCount) { c.Files++ })
+		}
 		a.cfg.Reporter.End(a.job, queue.Done, "")
 		return nil
 	}
@@ -75,6 +78,9 @@ func (a *attempt) settle(ctx context.Context, cause error) error {
 	recCtx, cancel := recording(ctx)
 	defer cancel()
 	v := classify(errors.Join(cause, err))
+	if a.src != nil && (v.class == classRetry || v.class == classOutage) && ctx.Err() == nil {
+		a.src.failed()
+	}
 	if ctx.Err() != nil && (v.class == classRetry || v.class == classOutage) {
 		v = verdict{class: classDrain} // whatever broke, it may well have been the stop
 	}
@@ -109,7 +115,7 @@ func ending(v verdict, cause error) error {
 // leave fsyncs and closes what there is of the part, and returns what to record of it.
 func (a *attempt) leave() (queue.Part, error) {
 	if a.part == nil {
-		if a.recorded.Token != "" && a.refetched {
+		if a.recorded.Token != "" && a.rejected {
 			return queue.Part{}, nil // it went into quarantine
 		}
 		return a.recorded, nil

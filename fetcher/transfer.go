@@ -22,12 +22,13 @@ func (a *attempt) transfer(ctx context.Context) error {
 	if err := a.disk.enter(ctx); err != nil {
 		return err
 	}
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-	case <-ctx.Done():
-		return errDrain
+	release, err := a.takeSlot(ctx)
+	if err != nil {
+		return err
 	}
+	defer release()
+	begin, before := time.Now(), a.received
+	defer func() { a.src.transferred(a.received-before, time.Since(begin)) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	b, err := a.open(ctx)
@@ -52,17 +53,16 @@ func (a *attempt) open(ctx context.Context) (*mast.Body, error) {
 	if from > 0 {
 		v = validator(a.part.meta)
 	}
-	b, err := a.cfg.Source.Open(ctx, a.job.URI, from, v)
-	a.count(func(r *Result) { r.Requests++ })
+	b, err := a.request(ctx, from, v)
 	var past *mast.RangeError
 	if errors.As(err, &past) {
-		a.host.good()
+		a.src.gate.good()
 		return nil, a.pastEnd(ctx, past, from)
 	}
 	if err != nil {
 		return nil, a.hostSays(ctx, err, probe)
 	}
-	a.host.good()
+	a.src.gate.good()
 	return b, nil
 }
 
@@ -70,17 +70,20 @@ func (a *attempt) open(ctx context.Context) (*mast.Body, error) {
 // everybody to wait meanwhile.
 func (a *attempt) passGates(ctx context.Context) (probe bool, err error) {
 	for {
-		if probe, err = a.host.enter(ctx); err != nil {
+		if a.optional() && !a.src.gate.open(time.Now(), false) {
+			return false, errClosed // there is no need to wait for it
+		}
+		if probe, err = a.src.gate.enter(ctx); err != nil {
 			return false, err
 		}
-		if err := a.requests.Wait(ctx); err != nil {
-			a.host.cancel(probe)
+		if err := a.src.requests.Wait(ctx); err != nil {
+			a.src.gate.cancel(probe)
 			return false, errDrain
 		}
-		if a.host.open(time.Now(), probe) {
+		if a.src.gate.open(time.Now(), probe) {
 			return probe, nil
 		}
-		a.host.cancel(probe)
+		a.src.gate.cancel(probe)
 	}
 }
 
@@ -89,7 +92,7 @@ func (a *attempt) pastEnd(ctx context.Context, past *mast.RangeError, from int64
 	if a.part == nil || from == 0 {
 		return fmt.Errorf("%w: %w", mast.ErrProtocol, past.Err)
 	}
-	if past.Total >= 0 && past.Total != a.job.Size && !a.asked {
+	if past.Total >= 0 && past.Total != a.job.Size && !a.asked && !a.optional() {
 		if err := a.askAgain(ctx); err != nil {
 			return err
 		}
@@ -104,29 +107,34 @@ func (a *attempt) pastEnd(ctx context.Context, past *mast.RangeError, from int64
 // hostSays tells the host's gate what a failed request means for everybody.
 func (a *attempt) hostSays(ctx context.Context, err error, probe bool) error {
 	if ctx.Err() != nil {
-		a.host.cancel(probe)
+		a.src.gate.cancel(probe)
 		return errDrain
 	}
 	v := classify(err)
-	a.host.pause(v.pause)
+	a.src.gate.pause(v.pause)
 	switch {
+	case a.optional(): // nobody waits for it; its health decides
+		a.src.gate.cancel(probe)
 	case v.class == classOutage:
-		a.host.bad(a.job.URI, false, err)
+		a.src.gate.bad(a.job.URI, false, err)
 	case v.class == classGate, v.class == classStop: // our own lack of sockets says nothing of the host
-		a.host.cancel(probe)
+		a.src.gate.cancel(probe)
 	case v.class == classRetry && !errors.Is(err, mast.ErrProtocol) && !throttled(err):
 		key := a.job.URI
 		if a.job.Tries > 0 {
 			key = "" // it failed while others came, so it is no evidence against the host
 		}
-		if a.host.bad(key, true, err) {
+		if a.src.gate.bad(key, true, err) {
 			return &outageError{err}
 		}
 	default:
-		a.host.good()
+		a.src.gate.good()
 	}
 	return err
 }
+
+// errClosed says that a source that the file need not come from may not be asked now.
+var errClosed = errors.New("it asked to wait")
 
 // accept holds the reply's head against what is known of the file, before any byte of it is written, and gets the part
 // ready for it.
@@ -135,6 +143,9 @@ func (a *attempt) accept(ctx context.Context, b *mast.Body) error {
 		return fmt.Errorf("%w: %w", errRestart, &SizeError{What: "the file of a partial reply", Got: b.Total, Want: a.part.meta.Size})
 	}
 	if a.job.Size >= 0 && b.Total >= 0 && a.job.Size != b.Total {
+		if a.optional() {
+			return &SizeError{What: "the copy", Got: b.Total, Want: a.job.Size}
+		}
 		listed := a.job.Size
 		if !a.asked {
 			if err := a.askAgain(ctx); err != nil {
@@ -156,8 +167,11 @@ func (a *attempt) accept(ctx context.Context, b *mast.Body) error {
 		return err
 	}
 	a.announced = b.Total >= 0
+	if b.From == 0 || a.stated.IsZero() {
+		a.stated = b.Digests
+	}
 	m := &a.part.meta
-	m.Source, m.Size, m.Boot = a.source(), b.Total, a.boot
+	m.Source, m.Size, m.Boot = a.src.Name(), b.Total, a.boot
 	if b.From == 0 {
 		m.Checksum = a.job.Checksum
 		m.Validator = queue.Validator{ETag: b.Validator.ETag, LastModified: b.Validator.LastModified, Date: b.Validator.Date}
