@@ -99,6 +99,10 @@ const (
 	DefaultRate = 10
 )
 
+// MirrorRate is how many file requests a second go to a Mirror where so many may go to the archive: object stores are made for
+// more.
+func MirrorRate(rate float64) float64 { return 10 * rate }
+
 // setDefault puts the default where a field is zero.
 func setDefault[T comparable](field *T, value T) {
 	var zero T
@@ -123,7 +127,7 @@ func (c *Config) validate() error {
 	setDefault(&c.Jobs, DefaultJobs)
 	setDefault(&c.Rate, DefaultRate)
 	setDefault(&c.MirrorJobs, 2*c.Jobs)
-	setDefault(&c.MirrorRate, 10*c.Rate)
+	setDefault(&c.MirrorRate, MirrorRate(c.Rate))
 	setDefault(&c.Linger, 5*time.Minute)
 	setDefault(&c.MaxOutage, 12*time.Hour)
 	setDefault(&c.Stall, time.Minute)

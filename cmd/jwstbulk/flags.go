@@ -56,8 +56,8 @@ const defaultRate = 10
 // fetchFlags say how to fetch.
 func fetchFlags() []cli.Flag {
 	const cat = "Fetching"
-	return append(rateFlags(), []cli.Flag{
-		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Category: cat, Value: fetcher.DefaultJobs, EnvVars: env("jobs"), Usage: "transfers at a time, `N`"},
+	return append(slices.Concat(sourceFlags(), rateFlags()), []cli.Flag{
+		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Category: cat, Value: fetcher.DefaultJobs, EnvVars: env("jobs"), Usage: "transfers at a time from MAST, `N`; twice as many from the bucket"},
 		&cli.StringFlag{Name: "order-by", Category: cat, Value: "plan", EnvVars: env("order-by"), Usage: "`plan|size|size,desc|mixed`"},
 		&cli.DurationFlag{Name: "linger", Category: cat, Value: 5 * time.Minute, EnvVars: env("linger"), Usage: "wait that long for files that are to be tried again; 0 in a batch job"},
 		&cli.DurationFlag{Name: "max-outage", Category: cat, Value: 12 * time.Hour, EnvVars: env("max-outage"), Usage: "wait that long for an archive or a disk that is out"},
@@ -132,7 +132,7 @@ func readFetch(c *cli.Context) (fetcher.Config, error) {
 func rateFlags() []cli.Flag {
 	const cat = "Fetching"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "rate", Category: cat, Value: strconv.Itoa(defaultRate), EnvVars: env("rate"), Usage: "file requests a second, `N` or N/s; 0: no limit"},
+		&cli.StringFlag{Name: "rate", Category: cat, Value: strconv.Itoa(defaultRate), EnvVars: env("rate"), Usage: "file requests a second to MAST, `N` or N/s, ten times as many to the bucket; 0: no limit"},
 		&cli.StringFlag{Name: "limit-rate", Category: cat, EnvVars: env("limit-rate"), Usage: "`BYTES` a second over all transfers, e.g. 20M"},
 	}
 }
@@ -140,7 +140,7 @@ func rateFlags() []cli.Flag {
 // readLimits reads the rate flags.
 func readLimits(c *cli.Context) (planner.Limits, error) {
 	rate, err := strconv.ParseFloat(strings.TrimSuffix(c.String("rate"), "/s"), 64)
-	if err != nil || !(rate >= 0 && rate <= 1e6) {
+	if err != nil || rate != 0 && !(rate >= 0.001 && rate <= 1e6) { // also not NaN
 		return planner.Limits{}, usagef("invalid --rate %q: want requests a second, such as 10 or 0.5/s; 0: no limit", c.String("rate"))
 	}
 	l := planner.Limits{Rate: rate}

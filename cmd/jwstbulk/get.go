@@ -45,7 +45,7 @@ func getCommand() *cli.Command {
 			if r.plan.layout, err = readLayout(c); err != nil {
 				return err
 			}
-			r.plan.limits = planner.Limits{Rate: max(r.fetch.Rate, 0), ByteRate: r.fetch.ByteRate}
+			r.plan.limits = limitsOf(r.plan.campaign, planner.Limits{Rate: max(r.fetch.Rate, 0), ByteRate: r.fetch.ByteRate})
 			r.plan.adopt = r.before.Adopt
 			r.get, r.publicOnly = true, r.plan.query.Rights == "public"
 			return runRun(c.Context, o, r)
@@ -182,25 +182,26 @@ func fetchAndRecord(ctx context.Context, o output, c *campaign.Campaign, r runOp
 
 // runReport is what a run says at its end, for people and, with --json, for programs.
 type runReport struct {
-	Version  int              `json:"version"` // 1
-	Run      int64            `json:"run"`
-	Exit     int              `json:"exit"`
-	Codes    []int            `json:"exit_codes"` // all that apply
-	Files    int64            `json:"files"`      // fetched in this run
-	Bytes    int64            `json:"bytes"`      // received in this run
-	Requests int64            `json:"requests"`
-	Adopted  fetcher.Adoption `json:"adopted"` // what was on disk already
-	Changed  int64            `json:"changed"` // lost files that came back in another version than was recorded
-	Seconds  float64          `json:"seconds"`
-	Drained  bool             `json:"drained"`
-	Limit    string           `json:"limit,omitempty"` // transfer or time: the limit that ended the run
-	Total    queue.Count      `json:"total"`
-	Done     queue.Count      `json:"done"`
-	Counts   queue.Counts     `json:"counts"`
-	Manifest string           `json:"manifest"`
-	Root     string           `json:"root"`
-	Mixed    []manifest.Mix   `json:"mixed,omitempty"` // programmes and instruments that mix versions
-	Error    string           `json:"error,omitempty"`
+	Version  int                            `json:"version"` // 1
+	Run      int64                          `json:"run"`
+	Exit     int                            `json:"exit"`
+	Codes    []int                          `json:"exit_codes"` // all that apply
+	Files    int64                          `json:"files"`      // fetched in this run
+	Bytes    int64                          `json:"bytes"`      // received in this run
+	Requests int64                          `json:"requests"`
+	Adopted  fetcher.Adoption               `json:"adopted"` // what was on disk already
+	Changed  int64                          `json:"changed"` // lost files that came back in another version than was recorded
+	Sources  map[string]fetcher.SourceCount `json:"sources"` // by name: what came from where
+	Seconds  float64                        `json:"seconds"`
+	Drained  bool                           `json:"drained"`
+	Limit    string                         `json:"limit,omitempty"` // transfer or time: the limit that ended the run
+	Total    queue.Count                    `json:"total"`
+	Done     queue.Count                    `json:"done"`
+	Counts   queue.Counts                   `json:"counts"`
+	Manifest string                         `json:"manifest"`
+	Root     string                         `json:"root"`
+	Mixed    []manifest.Mix                 `json:"mixed,omitempty"` // programmes and instruments that mix versions
+	Error    string                         `json:"error,omitempty"`
 	dir      string
 }
 
@@ -239,7 +240,7 @@ func reportRun(ctx context.Context, c *campaign.Campaign, id int64, res fetcher.
 	}
 	slices.Sort(codes)
 	rep := runReport{Version: 1, Run: id, Codes: slices.Compact(codes), Files: res.Files, Bytes: res.Bytes, Requests: res.Requests, Adopted: res.Adopted, Changed: res.Changed,
-		Seconds: res.Elapsed.Seconds(), Drained: res.Drained, Limit: string(res.Limit), Total: counts.Total(), Done: counts.State[queue.Done], Counts: counts,
+		Sources: res.Sources, Seconds: res.Elapsed.Seconds(), Drained: res.Drained, Limit: string(res.Limit), Total: counts.Total(), Done: counts.State[queue.Done], Counts: counts,
 		Manifest: manifest.Name, Root: h.Root, Mixed: mixed, dir: c.Dir}
 	rep.Exit = worst(rep.Codes)
 	if runErr != nil {
@@ -282,6 +283,9 @@ func (r runReport) write(o output) error {
 	}
 	if r.Changed > 0 {
 		fmt.Fprintf(&b, "CHANGED   %s that were lost came back in another version than was recorded; `jwstbulk why FILE` shows both\n", files(r.Changed))
+	}
+	if text := sourceCounts(r.Sources); text != "" && r.Requests > 0 {
+		fmt.Fprintf(&b, "from      %s\n", text)
 	}
 	fmt.Fprintf(&b, "complete  %s of %s files, %s\n", number(r.Done.Files), number(r.Total.Files), size(r.Done.Bytes))
 	writeLeft(&b, r.Counts)

@@ -73,6 +73,12 @@ func readCampaign(c *cli.Context, o output, create bool) (campaign.Config, error
 	}
 	cfg.Archive.Connections = max(c.Int("jobs"), 1)
 	cfg.Archive.TokenFor = c.String("token-for")
+	if err := readSources(c, &cfg); err != nil {
+		return cfg, err
+	}
+	if c.IsSet("source") || c.String("source") != "" { // of a command that fetches
+		log.Info("sources", "files", sourcesText(cfg))
+	}
 	cfg.Archive.Token, err = readToken(c, o.stderr)
 	return cfg, err
 }

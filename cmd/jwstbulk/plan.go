@@ -25,7 +25,7 @@ func planCommand() *cli.Command {
 		Flags: slices.Concat(queryFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, EnvVars: env("dry-run"), Usage: "show what would be planned, change nothing"},
 			adoptDirFlag(),
-		}, rateFlags(), commonFlags(), archiveFlags()),
+		}, sourceFlags(), rateFlags(), commonFlags(), archiveFlags()),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			o := readOutput(c)
@@ -70,6 +70,7 @@ func readPlan(c *cli.Context, o output) (planOptions, error) {
 	if err == nil {
 		p.campaign, err = readCampaign(c, o, true)
 	}
+	p.limits = limitsOf(p.campaign, p.limits)
 	return p, err
 }
 
@@ -156,11 +157,15 @@ func printPlan(ctx context.Context, o output, c *campaign.Campaign, s planner.Su
 		if err := writeSummary(o.stdout, s); err != nil {
 			return err
 		}
+		if _, err := fmt.Fprintf(o.stdout, "sources   %s\n", sourcesText(p.campaign)); err != nil {
+			return err
+		}
 		return writeForecast(o.stdout, forecast)
 	}
 	w := newLines(o.stdout)
 	w.add("plan", s)
 	w.add("forecast", forecast)
+	w.add("sources", map[string]any{"s3": p.campaign.S3, "s3_only": p.campaign.S3Only})
 	for f, err := range c.Queue.Files(ctx, queue.Filter{QueryID: s.QueryID}) {
 		if err != nil {
 			return err

@@ -26,6 +26,8 @@ type Config struct {
 	Create    bool   // make the campaign if there is none
 	Command   string // for the lock's owner line
 	Archive   mast.Config
+	S3        string       // address of the bucket with copies of public files; "": none
+	S3Only    bool         // nothing comes from the archive itself
 	Warn      func(string) // told what the user should know once; nil: nobody
 	Logger    *slog.Logger // nil: none
 }
@@ -37,6 +39,8 @@ type Campaign struct {
 	Root      *os.Root
 	Queue     *queue.Queue
 	Client    *mast.Client
+	Bucket    *mast.Bucket // nil without Config.S3
+	S3Only    bool
 	NetworkFS bool // the directory is on a network file system
 	Rebuilt   bool // the queue was damaged and has been made anew from the journal: plans must be made again
 
@@ -52,7 +56,7 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 	if cfg.StateDir == "" {
 		cfg.StateDir = cfg.Dir
 	}
-	c := &Campaign{Dir: cfg.Dir, StateDir: cfg.StateDir, warn: cfg.Warn}
+	c := &Campaign{Dir: cfg.Dir, StateDir: cfg.StateDir, S3Only: cfg.S3Only, warn: cfg.Warn}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -85,6 +89,12 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 	if c.Client, err = mast.New(cfg.Archive); err != nil {
 		return nil, err
 	}
+	if cfg.S3 != "" {
+		cfg.Archive.Connections *= 2 // as many transfers as the fetcher makes
+		if c.Bucket, err = mast.NewBucket(cfg.Archive, cfg.S3); err != nil {
+			return nil, err
+		}
+	}
 	return c, nil
 }
 
@@ -104,6 +114,9 @@ func (c *Campaign) Close() error {
 	var errs []error
 	if c.Client != nil {
 		c.Client.Close()
+	}
+	if c.Bucket != nil {
+		c.Bucket.Close()
 	}
 	if c.Root != nil {
 		errs = append(errs, c.Root.Close())

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ type Before struct {
 	Space bool  // refuse to fetch what does not fit, with a *planner.SpaceError
 }
 
-// FetchAfter works the queue until it is done, and keeps status.json fresh meanwhile. cfg's Queue, Root, Source, Archive,
+// FetchAfter works the queue until it is done, and keeps status.json fresh meanwhile. cfg's Queue, Root, Source, Mirror, Archive,
 // NetworkFS, Candidates and Ready are filled in; RunID must be set. Errors are fetcher.Run's, ErrUnfinishedFreeze, and
 // those of b.
 func (c *Campaign) FetchAfter(ctx context.Context, cfg fetcher.Config, b Before) (_ fetcher.Result, err error) {
@@ -44,6 +45,9 @@ func (c *Campaign) FetchAfter(ctx context.Context, cfg fetcher.Config, b Before)
 	}
 	mast := fetcher.MAST{Client: c.Client}
 	cfg.Queue, cfg.Root, cfg.Source, cfg.Archive, cfg.NetworkFS = c.Queue, c.Root, mast, mast, c.NetworkFS
+	if c.Bucket != nil {
+		cfg.Mirror, cfg.MirrorOnly = fetcher.S3{Client: c.Client, Bucket: c.Bucket}, c.S3Only
+	}
 	if cfg.Reporter == nil {
 		cfg.Reporter = silent{}
 	}
@@ -61,22 +65,29 @@ func (c *Campaign) FetchAfter(ctx context.Context, cfg fetcher.Config, b Before)
 	}
 	done := make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() { c.writeStatus(ctx, cfg.RunID, meter, done) })
+	wg.Go(func() { c.writeStatus(ctx, cfg.RunID, meter, f, done) })
 	r, err := f.Run(ctx)
 	close(done)
 	wg.Wait()
 	return r, err
 }
 
+// StatusExtra is what status.json holds beside the queue's own.
+type StatusExtra struct {
+	Sources map[string]fetcher.SourceCount `json:"sources"` // what has come from where in this run
+}
+
 // writeStatus rewrites status.json every ten seconds and at the end. That a report cannot be written stops nothing: the
 // next one may be.
-func (c *Campaign) writeStatus(ctx context.Context, runID int64, m *meter, done <-chan struct{}) {
+func (c *Campaign) writeStatus(ctx context.Context, runID int64, m *meter, f *fetcher.Fetcher, done <-chan struct{}) {
 	ctx = context.WithoutCancel(ctx)
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for ended := false; !ended; {
-		if counts, err := c.Queue.Counts(ctx); err == nil {
-			_ = c.Queue.WriteStatus(queue.Status{Run: runID, Phase: "fetching", Counts: counts, BytesPerSecond: m.rate()})
+		counts, err := c.Queue.Counts(ctx)
+		extra, badJSON := json.Marshal(StatusExtra{Sources: f.Sources()})
+		if err == nil && badJSON == nil {
+			_ = c.Queue.WriteStatus(queue.Status{Run: runID, Phase: "fetching", Counts: counts, BytesPerSecond: m.rate(), Extra: extra})
 		}
 		select {
 		case <-done:
