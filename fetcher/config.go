@@ -45,7 +45,7 @@ type Config struct {
 	SyncEvery   int64         // bytes between two fsyncs of a part; 256 MiB
 	SyncAfter   time.Duration // time between two fsyncs of a part; 30 s
 	MaxBytes    int64         // bytes to receive in a run: no file is started that would exceed them; no limit
-	Deadline    time.Time     // no file is started that would not be done by then, and what is under way is stopped then; none
+	Deadline    time.Time     // no file is started that would not be done by then, and what is under way is stopped then; none. Without a monotonic reading it is of the wall's clock, which may jump
 	RequireSums bool          // a checksum of the archive counts even while none was seen to match
 	AcceptSize  bool          // take the server's word for the length where the catalogue differs
 	Shared      bool          // other processes fetch other files into the same directory: parts are neither swept nor taken over

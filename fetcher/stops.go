@@ -83,17 +83,35 @@ func (b *budget) expire() {
 	}
 }
 
-// watch calls stop at the deadline, until the returned function is called.
+// watch calls stop at the deadline, until the returned function is called. It looks at the clock each second: a timer would be
+// late by the time that the machine slept, and by what the clock on the wall was set.
 func (b *budget) watch(stop func()) (end func()) {
 	if b.deadline.IsZero() {
 		return func() {}
 	}
-	t := time.AfterFunc(time.Until(b.deadline), func() {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(deadlineLook)
+		defer tick.Stop()
+		for time.Now().Before(b.deadline) {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
 		b.expire()
 		stop()
 	})
-	return func() { t.Stop() }
+	return func() {
+		close(done)
+		wg.Wait()
+	}
 }
+
+// deadlineLook is the time between two looks at the clock.
+const deadlineLook = 250 * time.Millisecond
 
 // toCome is how many bytes of a file are missing; 0 if its length is unknown.
 func toCome(job *queue.Job) int64 { return max(0, job.Size-job.Part.Durable) }

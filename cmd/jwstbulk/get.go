@@ -66,14 +66,11 @@ func runCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if r.deadline, err = readDeadline(c); err != nil {
-				return err
-			}
 			if c.Bool("shard") {
 				return runShard(c.Context, o, c, r)
 			}
 			err = runRun(c.Context, o, r)
-			return nextLink(c.Context, o, c, r.deadline, err)
+			return nextLink(c.Context, o, c, r.jobEnd, err)
 		},
 	}
 }
@@ -87,7 +84,8 @@ type runOptions struct {
 	errorOnNothing bool
 	publicOnly     bool
 	strict         bool      // mixed versions of the pipeline or its reference files are an error
-	deadline       time.Time // when to stop, so that what is under way can be kept; zero: never
+	window         window    // when to fetch
+	jobEnd         time.Time // of the batch job that we are in; zero: none, or nobody knows
 	command        string
 }
 
@@ -102,7 +100,10 @@ func readRun(c *cli.Context, o output, create bool) (runOptions, error) {
 		r.before.Adopt, err = readAdopt(c)
 	}
 	if err == nil {
-		err = readStops(c, &r.fetch, time.Now())
+		r.jobEnd, err = readStops(c, &r.fetch, time.Now())
+	}
+	if err == nil && c.IsSet("window") {
+		r.window, err = parseWindow(c.String("window"), time.Local)
 	}
 	if err == nil {
 		r.plan.campaign, err = readCampaign(c, o, create)
@@ -154,10 +155,7 @@ func fetchAndRecord(ctx context.Context, o output, c *campaign.Campaign, r runOp
 	}
 	show := newFetchProgress(o, before, r.fetch.Jobs)
 	r.fetch.RunID, r.fetch.Reporter, r.fetch.Logger = runID, show, r.plan.campaign.Logger
-	fetching, stop := r.until(ctx)
-	defer stop()
-	result, runErr := c.FetchAfter(fetching, r.fetch, r.before)
-	runErr = unlessDrained(ctx, fetching, runErr)
+	result, runErr := r.fetchInTime(ctx, o, c)
 	show.close()
 
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)

@@ -76,7 +76,7 @@ func readCampaign(c *cli.Context, o output, create bool) (campaign.Config, error
 	if err := readSources(c, &cfg); err != nil {
 		return cfg, err
 	}
-	if c.IsSet("source") || c.String("source") != "" { // of a command that fetches
+	if c.String("source") != "" { // of a command that fetches
 		log.Info("sources", "files", sourcesText(cfg))
 	}
 	cfg.Archive.Token, err = readToken(c, o.stderr)

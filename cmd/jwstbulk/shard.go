@@ -29,38 +29,6 @@ func batchFlags() []cli.Flag {
 	}
 }
 
-// readDeadline finds out when to stop; a site's clock is asked at most once.
-func readDeadline(c *cli.Context) (time.Time, error) {
-	t, err := cluster.Deadline(c.Context, c.String("deadline"), time.Now(), os.Getenv, cluster.Run)
-	if err != nil {
-		return t, usagef("--deadline: %v", err)
-	}
-	return t, nil
-}
-
-// drainTime is how long before the deadline a run stops: time to keep what is under way and to write the manifest.
-const drainTime = time.Minute
-
-// until returns the context of the fetching, which ends in time before the deadline.
-func (r runOptions) until(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.deadline.IsZero() {
-		return context.WithCancel(ctx)
-	}
-	margin := min(drainTime, max(time.Until(r.deadline)/4, 0))
-	return context.WithDeadline(ctx, r.deadline.Add(-margin))
-}
-
-// unlessDrained drops an error that only says that the time was over, or in a batch job that it was told to stop: what is
-// left to do says the rest.
-func unlessDrained(ctx, fetching context.Context, err error) error {
-	late := ctx.Err() == nil && errors.Is(fetching.Err(), context.DeadlineExceeded)
-	told := ctx.Err() != nil && (inBatchJob() || errors.Is(context.Cause(ctx), errOvertaken))
-	if (late || told) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return nil
-	}
-	return err
-}
-
 // startJitter spreads the first requests of tasks that a batch system starts at once.
 const startJitter = 3 * time.Second
 
@@ -194,9 +162,7 @@ func fetchShard(ctx context.Context, o output, t *cluster.Task, r runOptions) (c
 func fetchTask(ctx context.Context, o output, c *campaign.Campaign, r runOptions) ([]int, error) {
 	keep := context.WithoutCancel(ctx)
 	fail := func(err error) ([]int, error) { return errorCodes(err), err }
-	fetching, stop := r.until(ctx)
-	defer stop()
-	if _, err := checkToken(fetching, o, c, !r.plan.campaign.Archive.Token.IsZero()); err != nil && fetching.Err() == nil {
+	if _, err := checkToken(ctx, o, c, !r.plan.campaign.Archive.Token.IsZero()); err != nil && ctx.Err() == nil {
 		return fail(err)
 	}
 	runID, err := c.Queue.StartRun(keep, queue.RunInfo{Command: "jwstbulk run --shard", Version: version})
@@ -210,8 +176,8 @@ func fetchTask(ctx context.Context, o output, c *campaign.Campaign, r runOptions
 	show := newFetchProgress(o, before, r.fetch.Jobs)
 	r.fetch.RunID, r.fetch.Reporter, r.fetch.Logger = runID, show, r.plan.campaign.Logger
 	r.fetch.Pauses = cluster.NewPauses(c.Root)
-	result, runErr := c.FetchAfter(fetching, r.fetch, campaign.Before{Adopt: r.before.Adopt})
-	runErr = unlessDrained(ctx, fetching, runErr)
+	r.before.Space = false // the shards of a round were weighed together
+	result, runErr := r.fetchInTime(ctx, o, c)
 	show.close()
 	counts, err := c.Queue.Counts(keep)
 	if err != nil {

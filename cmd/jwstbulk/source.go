@@ -61,7 +61,7 @@ func sourcesText(cfg campaign.Config) string {
 	case cfg.Archive.BaseURL == "" || cfg.Archive.BaseURL == mast.DefaultBaseURL:
 		return "the archive alone"
 	}
-	return "the archive alone: it is not MAST's own, and no --s3 names a copy of it"
+	return "the archive alone; of one that is not MAST's own no copy is known without --s3"
 }
 
 // limitsOf returns what a run will be held to by rates that are MAST's: a bucket adds its own, or takes MAST's place.

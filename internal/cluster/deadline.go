@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Deadline finds out when the batch system will end this job, from three sources: given, which the job script computes from
-// the time asked for (Unix seconds or RFC 3339; "" if there is none), SLURM_JOB_END_TIME, and, in a Slurm job, one squeue.
+// Deadline finds out when the batch system will end this job, from what is there first: given, which the job script computes
+// from the time asked for (Unix seconds or RFC 3339; "" if there is none), SLURM_JOB_END_TIME, in a Slurm job one squeue, and
+// what TORQUE tells.
 // The zero time means that there is no limit or nobody knows. An error is of given alone: it is the user's.
 func Deadline(ctx context.Context, given string, now time.Time, getenv func(string) string, run Runner) (time.Time, error) {
 	if given != "" {
@@ -23,7 +24,10 @@ func Deadline(ctx context.Context, given string, now time.Time, getenv func(stri
 		return time.Unix(n, 0), nil
 	}
 	id := getenv("SLURM_JOB_ID")
-	if id == "" || run == nil {
+	if id == "" {
+		return pbsEnd(getenv), nil
+	}
+	if run == nil {
 		return time.Time{}, nil
 	}
 	out, err := run(ctx, "squeue", "-h", "-j", id, "-o", "%L")
