@@ -12,6 +12,7 @@ STATIC_CC ?= $(shell command -v musl-gcc 2>/dev/null || echo cc)
 TIMED      = sh tools/timed.sh
 GOTEST     = bin/tools/gotest
 FUSEFS     = bin/tools/fusefs
+VERSITYGW  = bin/tools/versitygw
 STATICTAGS = netgo,osusergo,sqlite_omit_load_extension
 
 .PHONY: help build static demo test compile fmt vet tidy staticcheck layers darwin race benchonce tools \
@@ -87,6 +88,10 @@ $(GOTEST): tools/gotest/*.go tools/go.mod
 $(FUSEFS): tools/fusefs/*.go tools/go.mod
 	$(GO) build -C tools -o ../$(FUSEFS) ./fusefs
 
+# An S3 server, for the end-to-end tests alone. Its many dependencies have a module of their own: a few minutes the first time.
+$(VERSITYGW): tools/versitygw/go.mod
+	$(GO) build -C tools/versitygw -ldflags='-s -w' -o ../../$(VERSITYGW) github.com/versity/versitygw/cmd/versitygw
+
 race: $(GOTEST) ## all tests under the race detector, in random order; with CI=true a skip is a failure
 	$(RACECGO) $(GOTEST) -race -shuffle=on -timeout 6m ./...
 
@@ -102,17 +107,17 @@ bench: ## all benchmarks, with allocations
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	FUZZTIME=$(FUZZTIME) sh tools/fuzz.sh
 
-e2e-deps: ## install what the end-to-end tests need (Debian packages, as root)
+e2e-deps: $(VERSITYGW) ## install what the end-to-end tests need (Debian packages, as root, and an S3 server)
 	@sh tools/e2e-deps.sh install
 
 e2e-slurm: build static $(GOTEST) $(FUSEFS) ## chain, array and docs/hpc.md on a throw-away Slurm of this machine (Debian 12, installs it as root; 5 min)
 	$(GOTEST) -stream -tags e2e,slurm -count=1 -timeout 15m -run TestSlurm $(E2E_FLAGS) ./e2e
 
-e2e: build $(GOTEST) $(FUSEFS) ## the built programs as a user runs them, killed and lied to (under 20 min)
+e2e: build $(GOTEST) $(FUSEFS) $(VERSITYGW) ## the built programs as a user runs them, killed and lied to (under 20 min)
 	@sh tools/e2e-deps.sh check
 	$(GOTEST) -stream -tags e2e -count=1 -timeout 25m $(E2E_FLAGS) ./e2e/... ./internal/fits
 
-soak: build $(GOTEST) $(FUSEFS) ## the end-to-end tests with their full counts: hours, never in CI
+soak: build $(GOTEST) $(FUSEFS) $(VERSITYGW) ## the end-to-end tests with their full counts: hours, never in CI
 	@sh tools/e2e-deps.sh check
 	JWSTBULK_SOAK=1 $(GOTEST) -stream -tags e2e -count=1 -timeout 12h $(E2E_FLAGS) ./e2e/... ./internal/fits
 

@@ -12,6 +12,7 @@ aria2              aria2c --version
 e2fsprogs          mkfs.ext4 -V
 xfsprogs           mkfs.xfs -V
 iproute2           ip -V
+nginx              test -x /usr/sbin/nginx
 fitsverify         test -n "$(command -v fitsverify)"
 python3-astropy    /usr/bin/python3 -c import\ astropy
 python3-astroquery /usr/bin/python3 -c import\ astroquery'
@@ -27,6 +28,11 @@ gone=$(missing)
 
 if [ "$1" = install ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	export DEBIAN_FRONTEND=noninteractive
+	if [ ! -e /usr/sbin/policy-rc.d ]; then # no server that is installed here is to be started
+		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+		chmod 755 /usr/sbin/policy-rc.d
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+	fi
 	apt-get update -q
 	# shellcheck disable=SC2086 # a list of packages
 	apt-get install -q -y --no-install-recommends $gone
