@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -133,4 +134,67 @@ func randomBytes(rng *rand.Rand, n int) []byte {
 		}
 	}
 	return b
+}
+
+// modelMirror has copies of the archive's files, most of them of the present version, under names of its own. It misbehaves too.
+type modelMirror struct{ *modelArchive }
+
+func (modelMirror) Name() string { return "s3" }
+
+// Locate knows where most of the files are.
+func (m modelMirror) Locate(_ context.Context, uris []string) (map[string]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.calm && m.rng.IntN(8) == 0 {
+		return nil, &mast.Error{Status: 503}
+	}
+	names := map[string]string{}
+	for _, uri := range uris {
+		if m.rng.IntN(8) > 0 {
+			names[uri] = "copy of " + uri
+		}
+	}
+	return names, nil
+}
+
+// Open serves a version that the archive had once; its tag is none of the archive's.
+func (m modelMirror) Open(_ context.Context, name string, from int64, v mast.Validator) (*mast.Body, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	uri := strings.TrimPrefix(name, "copy of ")
+	f := m.files[uri]
+	if _, ok := m.first[uri]; !ok {
+		m.first[uri] = -1 // not the archive's to answer for
+	}
+	n := len(f.versions) - 1
+	if m.rng.IntN(6) == 0 {
+		n = m.rng.IntN(len(f.versions))
+	}
+	fault := m.rng.IntN(10)
+	if m.calm {
+		fault = -1
+	}
+	body, tag := bytes.Clone(f.versions[n]), fmt.Sprintf("\"copy %d\"", n)
+	b := &mast.Body{Total: int64(len(body)), Validator: mast.Validator{ETag: tag}}
+	if strong := v.Strong(); from > 0 && strong != "" && strong != tag || from > int64(len(body)) {
+		b.Changed, from = true, 0
+	}
+	body, b.From = body[from:], from
+	switch fault {
+	case 0:
+		return nil, &mast.Error{Status: 404, Code: "NoSuchKey"}
+	case 1:
+		return nil, &mast.Error{Status: 500}
+	case 2:
+		b.Total++
+	case 3, 4, 5:
+		b.ReadCloser = io.NopCloser(io.MultiReader(bytes.NewReader(body[:m.rng.IntN(len(body)+1)]), broken{syscall.ECONNRESET}))
+		return b, nil
+	case 6:
+		if f.listed && len(body) > 0 {
+			body[m.rng.IntN(len(body))] ^= 1
+		}
+	}
+	b.ReadCloser = io.NopCloser(bytes.NewReader(body))
+	return b, nil
 }
