@@ -29,7 +29,7 @@ until url=$(grep -o 'http://127[.0-9:]*' "$dir/mastsim.out" 2>/dev/null | head -
 	[ $tries -le 100 ] || { cat "$dir/mastsim.out"; echo "demo: the simulated archive does not start" >&2; exit 1; }
 	sleep 0.1
 done
-export JWSTBULK_ARCHIVE="$url"
+export JWSTBULK_ARCHIVE="$url" JWSTBULK_S3="$url/stpubdata"
 echo "A simulated archive, as slow as a home connection, is at $url (process $sim)."
 
 say "\$ jwstbulk get --program $program -d demo/campaign --rate 0"

@@ -29,7 +29,7 @@ func doctorCommand() *cli.Command {
 			"It ends with 5 within 20 s if the archive cannot be reached, and changes nothing.",
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "cluster", EnvVars: env("cluster"), Usage: "also what matters on a node of a cluster: file system, local disk, binary, batch system"},
-		}, append(commonFlags(), archiveFlags()...)...),
+		}, slices.Concat(sourceFlags(), commonFlags(), archiveFlags())...),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			o := readOutput(c)
@@ -45,7 +45,7 @@ func doctorCommand() *cli.Command {
 	}
 }
 
-// reachTime is how long the archive has for an answer.
+// reachTime is how long the archive and the bucket have for an answer.
 const reachTime = 15 * time.Second
 
 func runDoctor(ctx context.Context, o output, cfg campaign.Config, onCluster bool) error {
@@ -54,7 +54,9 @@ func runDoctor(ctx context.Context, o output, cfg campaign.Config, onCluster boo
 		return usagef("there is no directory %s; give one with -d", cfg.Dir)
 	}
 	var codes []int
-	checks := checkReach(ctx, cfg)
+	within, cancel := context.WithTimeout(ctx, reachTime) // of both: who waits for this has a job to place
+	defer cancel()
+	checks := append(checkReach(within, cfg), checkBucket(within, cfg)...)
 	if slices.ContainsFunc(checks, func(c cluster.Check) bool { return c.Result == cluster.Bad }) {
 		codes = append(codes, exitUnavailable)
 	} else if c := checkIdentity(ctx, cfg); c.Name != "" {
@@ -92,15 +94,13 @@ func writeChecks(o output, checks []cluster.Check) error {
 	return nil
 }
 
-// checkReach asks the archive for anything: every answer shows that there is a way, and tells the time.
-func checkReach(ctx context.Context, cfg campaign.Config) []cluster.Check {
-	ctx, cancel := context.WithTimeout(ctx, reachTime)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, cfg.Archive.BaseURL, nil)
+// reach asks a server for anything: every answer shows that there is a way, and its headers tell the time.
+func reach(ctx context.Context, name, address, agent string) (cluster.Check, http.Header) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
 	if err != nil {
-		return []cluster.Check{{Name: "archive", Result: cluster.Bad, Text: err.Error()}}
+		return cluster.Check{Name: name, Result: cluster.Bad, Text: err.Error()}, nil
 	}
-	req.Header.Set("User-Agent", cfg.Archive.UserAgent)
+	req.Header.Set("User-Agent", agent)
 	way := "directly"
 	if proxy, err := http.ProxyFromEnvironment(req); err == nil && proxy != nil {
 		way = "through the proxy " + mast.RedactURL(proxy.String())
@@ -109,13 +109,35 @@ func checkReach(ctx context.Context, cfg campaign.Config) []cluster.Check {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
-		return []cluster.Check{{Name: "archive", Result: cluster.Bad, Text: fmt.Sprintf("no answer %s: %v; a node without a way to the internet "+
-			"cannot fetch: use a data transfer partition, or a proxy (HTTPS_PROXY)", way, err)}}
+		return cluster.Check{Name: name, Result: cluster.Bad, Text: fmt.Sprintf("no answer %s: %v; a node without a way to the internet "+
+			"cannot fetch: use a data transfer partition, or a proxy (HTTPS_PROXY)", way, err)}, nil
 	}
 	took := time.Since(begin)
 	_ = resp.Body.Close() // nothing was asked of the body
-	out := []cluster.Check{{Name: "archive", Result: cluster.OK, Text: fmt.Sprintf("%s answers in %v, %s", mast.RedactURL(cfg.Archive.BaseURL), took.Round(time.Millisecond), way)}}
-	if theirs, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	return cluster.Check{Name: name, Result: cluster.OK, Text: fmt.Sprintf("%s answers in %v, %s", mast.RedactURL(address), took.Round(time.Millisecond), way)}, resp.Header
+}
+
+// checkBucket looks whether the public copy is within reach; files come from the archive where it is not.
+func checkBucket(ctx context.Context, cfg campaign.Config) []cluster.Check {
+	if cfg.S3 == "" {
+		return nil
+	}
+	u, err := mast.ParseBucket(cfg.S3)
+	if err != nil {
+		return []cluster.Check{{Name: "bucket", Result: cluster.Bad, Text: err.Error()}}
+	}
+	c, _ := reach(ctx, "bucket", u.String(), cfg.Archive.UserAgent)
+	if c.Result == cluster.Bad && !cfg.S3Only {
+		c.Result, c.Text = cluster.Warn, c.Text+"; files come from the archive, more slowly"
+	}
+	return []cluster.Check{c}
+}
+
+// checkReach looks whether the archive answers, and what time it has.
+func checkReach(ctx context.Context, cfg campaign.Config) []cluster.Check {
+	c, header := reach(ctx, "archive", cfg.Archive.BaseURL, cfg.Archive.UserAgent)
+	out := []cluster.Check{c}
+	if theirs, err := http.ParseTime(header.Get("Date")); err == nil {
 		out = append(out, checkClock(time.Since(theirs)))
 	}
 	return out
