@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"strconv"
 	"unicode/utf8"
 )
@@ -149,14 +150,14 @@ func (c *cursor) hex(field string, to []byte) {
 }
 
 // list takes an array of strings; the empty one is nil.
-func (c *cursor) list(field string) []string {
+func (c *cursor) list(field string, names *interner) []string {
 	c.literal(field, "[")
 	if c.err != nil || c.skip("]") {
 		return nil
 	}
-	var out []string
+	out := make([]string, 0, 2)
 	for c.err == nil {
-		out = append(out, string(c.text(field)))
+		out = append(out, names.get(c.text(field)))
 		if c.skip("]") {
 			break
 		}
@@ -165,19 +166,22 @@ func (c *cursor) list(field string) []string {
 	return out
 }
 
-// interner keeps one copy of the values that many entries share, and stops keeping when there are too many.
-type interner map[string]string
+// interner keeps one copy of values that many entries share. It holds the last one of each slot, so that its size is bounded
+// whatever it is given.
+type interner struct {
+	seed  maphash.Seed
+	slots [4096]string
+}
 
-func (m interner) get(b []byte) string {
+func newInterner() *interner { return &interner{seed: maphash.MakeSeed()} }
+
+func (m *interner) get(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if s, ok := m[string(b)]; ok {
-		return s
+	slot := &m.slots[maphash.Bytes(m.seed, b)%uint64(len(m.slots))]
+	if *slot != string(b) {
+		*slot = string(b)
 	}
-	s := string(b)
-	if len(m) < 4096 {
-		m[s] = s
-	}
-	return s
+	return *slot
 }

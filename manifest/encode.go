@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -34,6 +35,7 @@ func encode(w, sums io.Writer, h Header, entries iter.Seq2[Entry, error]) error 
 		return err
 	}
 	led := newLedger()
+	led.paths.reserve(h.Files)
 	for e, err := range entries {
 		if err != nil {
 			return err
@@ -195,11 +197,10 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
+		if i += plainPrefix(s[i:]); i == len(s) {
+			break
 		}
+		c := s[i]
 		size := 1
 		var esc []byte
 		if c >= utf8.RuneSelf {
@@ -226,6 +227,16 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
+// plainPrefix is how many bytes at the beginning of s stand for themselves in JSON and are ASCII.
+func plainPrefix(s string) int {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(s)
+}
+
 func shortEscape(c byte) byte {
 	switch c {
 	case '"', '\\':
@@ -244,30 +255,16 @@ func shortEscape(c byte) byte {
 	return 0
 }
 
-// appendSum appends the line of SHA256SUMS as coreutils writes it: a name with a backslash, line feed or carriage return is
-// escaped and the line begins with a backslash.
+// appendSum appends the line of SHA256SUMS as coreutils writes it: backslashes of the name are doubled, and the line then
+// begins with one. Paths hold no line breaks.
 func appendSum(b []byte, e *Entry) []byte {
-	mark := len(b)
+	name := e.Path
+	if strings.IndexByte(name, '\\') >= 0 {
+		b = append(b, '\\')
+		name = strings.ReplaceAll(name, `\`, `\\`)
+	}
 	b = hex.AppendEncode(b, e.SHA256[:])
 	b = append(b, "  "...)
-	escaped := false
-	for i := range len(e.Path) {
-		switch c := e.Path[i]; c {
-		case '\\':
-			b, escaped = append(b, `\\`...), true
-		case '\n':
-			b, escaped = append(b, `\n`...), true
-		case '\r':
-			b, escaped = append(b, `\r`...), true
-		default:
-			b = append(b, c)
-		}
-	}
-	b = append(b, '\n')
-	if escaped {
-		b = append(b, 0)
-		copy(b[mark+1:], b[mark:])
-		b[mark] = '\\'
-	}
-	return b
+	b = append(b, name...)
+	return append(b, '\n')
 }

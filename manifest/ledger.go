@@ -170,6 +170,18 @@ func (s *pathSet) find(h uint64) int {
 	}
 }
 
+// maxReserve is the number of paths for which room is made because a header, which may be wrong, speaks of so many.
+const maxReserve = 1 << 20
+
+// reserve makes room for n paths in a set that is still empty.
+func (s *pathSet) reserve(n int64) {
+	slots := 1024
+	for want := min(n, maxReserve); int64(slots)*3 <= want*4; {
+		slots *= 2
+	}
+	s.slots = make([]uint64, slots)
+}
+
 func (s *pathSet) grow() {
 	old := s.slots
 	s.slots = make([]uint64, max(1024, 2*len(old)))

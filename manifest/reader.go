@@ -23,14 +23,14 @@ type Reader struct {
 	line   int64  // lines read
 	header Header
 	ledger *ledger
-	intern interner
+	intern *interner
 	err    error // the error that ended reading, io.EOF after the last entry
 }
 
 // Open reads line 1 and returns a Reader for the rest. It returns a *ParseError (ErrFormat, ErrVersion, ErrTruncated) if
 // this is no manifest of this version, or the error of r. Closing what r reads from is the caller's part.
 func Open(r io.Reader) (*Reader, error) {
-	m := &Reader{in: bufio.NewReaderSize(r, 1<<18), ledger: newLedger(), intern: make(interner)}
+	m := &Reader{in: bufio.NewReaderSize(r, 1<<18), ledger: newLedger(), intern: newInterner()}
 	line, err := m.next(maxHeaderLine)
 	if err == io.EOF {
 		return nil, &ParseError{Line: 1, Why: "the file is empty", Cause: ErrTruncated}
@@ -42,6 +42,7 @@ func Open(r io.Reader) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.ledger.paths.reserve(m.header.Files)
 	return m, nil
 }
 
@@ -177,7 +178,7 @@ func parseHeader(line []byte) (Header, error) {
 	return h, nil
 }
 
-func parseEntry(line []byte, number int64, names interner) (Entry, error) {
+func parseEntry(line []byte, number int64, names *interner) (Entry, error) {
 	c := cursor{b: line, line: number}
 	var e Entry
 	c.key("{", "uri")
@@ -214,7 +215,7 @@ func parseEntry(line []byte, number int64, names interner) (Entry, error) {
 		}
 	}
 	c.key(",", "obs")
-	e.Obs = c.list("obs")
+	e.Obs = c.list("obs", names)
 	c.literal("obs", "}")
 	if c.err == nil && c.i != len(line) {
 		c.fail("", "text after the entry")
