@@ -15,9 +15,12 @@ import (
 )
 
 // content reads a file of the right length and judges its bytes.
-func (v *verifier) content(ctx context.Context, e Entry, info fs.FileInfo, buf []byte) (Result, int64) {
+func (v *verifier) content(ctx context.Context, e Entry, buf []byte) (Result, int64) {
 	// O_NONBLOCK: should a pipe have come in the place of the file since Lstat, opening it must not wait for a writer.
 	f, err := v.root.OpenFile(e.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return verdict(e, StateMissing, err), 0
+	}
 	if err != nil {
 		return verdict(e, StateUnreadable, err), 0
 	}
@@ -34,11 +37,7 @@ func (v *verifier) content(ctx context.Context, e Entry, info fs.FileInfo, buf [
 		return verdict(e, StateModified, &SizeError{Got: n, Want: e.Size}), n
 	}
 	if sum != e.SHA256 {
-		state := StateCorrupt
-		if !v.cfg.Since.IsZero() && info.ModTime().After(v.cfg.Since) {
-			state = StateModified
-		}
-		return verdict(e, state, &DigestError{Got: sum, Want: e.SHA256}), n
+		return verdict(e, v.otherBytes(f), &DigestError{Got: sum, Want: e.SHA256}), n
 	}
 	if check == nil {
 		return verdict(e, StateOK, nil), n
@@ -48,6 +47,15 @@ func (v *verifier) content(ctx context.Context, e Entry, info fs.FileInfo, buf [
 		return verdict(e, StateOK, report.Err), n
 	}
 	return verdict(e, StateOK, report.SumErr), n
+}
+
+// otherBytes tells a file that somebody wrote to since, perhaps while it was read, from one that decayed.
+func (v *verifier) otherBytes(f *os.File) State {
+	info, err := f.Stat()
+	if err == nil && !v.cfg.Since.IsZero() && info.ModTime().After(v.cfg.Since) {
+		return StateModified
+	}
+	return StateCorrupt
 }
 
 // digest reads r to its end. It looks at ctx once a buffer.

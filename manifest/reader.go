@@ -113,14 +113,12 @@ func (m *Reader) next(limit int) ([]byte, error) {
 			return nil, &ParseError{Line: m.line + 1, Why: fmt.Sprintf("a line of more than %d bytes", limit)}
 		}
 		if err == nil && len(m.long) == 0 {
-			m.line++
-			return part[:len(part)-1], nil
+			return m.whole(part)
 		}
 		m.long = append(m.long, part...)
 		switch {
 		case err == nil:
-			m.line++
-			return m.long[:len(m.long)-1], nil
+			return m.whole(m.long)
 		case errors.Is(err, bufio.ErrBufferFull):
 		case err != io.EOF:
 			return nil, fmt.Errorf("reading manifest after line %d: %w", m.line, err)
@@ -130,6 +128,16 @@ func (m *Reader) next(limit int) ([]byte, error) {
 			return nil, &ParseError{Line: m.line + 1, Why: "the last line has no line feed", Cause: ErrTruncated}
 		}
 	}
+}
+
+// whole counts a line and takes its end off.
+func (m *Reader) whole(line []byte) ([]byte, error) {
+	m.line++
+	line = line[:len(line)-1]
+	if bytes.HasSuffix(line, []byte("\r")) {
+		return nil, &ParseError{Line: m.line, Why: "a carriage return before the line feed: some program converted the ends of lines"}
+	}
+	return line, nil
 }
 
 func parseHeader(line []byte) (Header, error) {

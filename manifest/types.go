@@ -90,12 +90,16 @@ type ParseError struct {
 	Cause error  // ErrFormat, ErrVersion, ErrTruncated or nil
 }
 
-// Error formats as `line 3, field "path": why`.
+// Error formats as `line 3, field "path": why`, or `line 9: manifest ends early: why` with a cause.
 func (e *ParseError) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("line %d: %s", e.Line, e.Why)
+	why := e.Why
+	if e.Cause != nil {
+		why = e.Cause.Error() + ": " + why
 	}
-	return fmt.Sprintf("line %d, field %q: %s", e.Line, e.Field, e.Why)
+	if e.Field == "" {
+		return fmt.Sprintf("line %d: %s", e.Line, why)
+	}
+	return fmt.Sprintf("line %d, field %q: %s", e.Line, e.Field, why)
 }
 
 // Unwrap returns the cause.

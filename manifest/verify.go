@@ -161,7 +161,7 @@ func (v *verifier) files(ctx context.Context, m *Reader) error {
 		defer close(work)
 		for e, err := range m.Entries() {
 			if err != nil {
-				return fmt.Errorf("verifying: %w", err)
+				return fmt.Errorf("verifying: the manifest: %w", err)
 			}
 			v.dirs[topDir(e.Path)] = true
 			select {
@@ -214,7 +214,7 @@ func (v *verifier) file(ctx context.Context, e Entry, buf []byte) (Result, int64
 	case v.cfg.Level == LevelSize:
 		return verdict(e, StateOK, nil), 0
 	}
-	return v.content(ctx, e, info, buf)
+	return v.content(ctx, e, buf)
 }
 
 func verdict(e Entry, s State, err error) Result {

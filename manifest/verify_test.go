@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -202,6 +203,81 @@ func TestVerifyErrors(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || totals.OK < 3 || totals.OK > 10 || totals.Bad() > 0 {
 		t.Errorf("cancelled: %+v, %v; want about 3 ok and the context's error", totals, err)
 	}
+}
+
+// TestVerifyTreeThatChanges changes files while others are read: each is judged as it is when its turn comes, and no change
+// is taken for decay.
+func TestVerifyTreeThatChanges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	entries := tree(t, dir, map[string]string{"JWST/a.fits": "aaaa", "JWST/b.fits": "bbbb", "JWST/c.fits": "cccc", "JWST/d.fits": "dddd",
+		"JWST/e.fits": "eeee", "JWST/f.fits": "ffff"})
+	at := func(name string) string { return filepath.Join(dir, "JWST", name+".fits") }
+	change := func() error {
+		return errors.Join(
+			os.WriteFile(at("b"), []byte("BBBB"), 0o600), os.Remove(at("c")),
+			os.Remove(at("d")), os.Mkdir(at("d"), 0o700),
+			os.WriteFile(at("e"), []byte("eeeee"), 0o600),
+			os.Remove(at("f")), syscall.Mkfifo(at("f"), 0o600))
+	}
+	got := map[string]manifest.State{}
+	r, err := manifest.Open(strings.NewReader(encoded(t, entries...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := manifest.VerifyConfig{Workers: 1, Since: time.Now().Add(-time.Minute), Report: func(r manifest.Result) {
+		got[strings.TrimSuffix(filepath.Base(r.Entry.Path), ".fits")] = r.State
+		if len(got) == 1 {
+			if err := change(); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	if _, err := manifest.Verify(t.Context(), openRoot(t, dir), r, cfg); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]manifest.State{"a": "ok", "b": "modified", "c": "missing", "d": "modified", "e": "modified", "f": "modified"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+}
+
+// TestVerifyFileThatIsWrittenTo writes to a file all the while it is verified.
+func TestVerifyFileThatIsWrittenTo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	body := strings.Repeat("x", 4<<20)
+	entries := tree(t, dir, map[string]string{"JWST/a.fits": body})
+	text, root := encoded(t, entries...), openRoot(t, dir)
+	since := time.Now().Add(-time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		f, err := os.OpenFile(filepath.Join(dir, "JWST/a.fits"), os.O_WRONLY, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		for i := 0; ctx.Err() == nil; i++ {
+			if _, err := f.WriteAt([]byte{"xy"[i%2]}, int64(i%len(body))); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 10 {
+		r, err := manifest.Open(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		totals, err := manifest.Verify(ctx, root, r, manifest.VerifyConfig{Since: since})
+		if err != nil || totals.OK+totals.Modified != 1 {
+			t.Errorf("%+v, %v; want the file ok or modified", totals, err)
+		}
+	}
+	cancel()
+	wg.Wait()
 }
 
 func TestVerifyEmptyManifest(t *testing.T) {

@@ -226,6 +226,7 @@ func explain(err error) (text, hint string) {
 	var (
 		locked *queue.LockedError
 		space  *planner.SpaceError
+		parse  *manifest.ParseError
 	)
 	text = err.Error()
 	switch {
@@ -243,6 +244,8 @@ func explain(err error) (text, hint string) {
 		return text, "run the same command again: the queue is moved aside and made anew from the journal, and no finished file is fetched again"
 	case errors.Is(err, context.Canceled):
 		return "interrupted", "run the same command again to go on"
+	case errors.As(err, &parse):
+		return text, parseAdvice(parse)
 	case errors.Is(err, syscall.ENOSPC):
 		return text, "free some space, then run the same command again: nothing is lost"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
@@ -259,4 +262,15 @@ func explain(err error) (text, hint string) {
 		}
 	}
 	return text, ""
+}
+
+// parseAdvice says what to do about a manifest that cannot be read.
+func parseAdvice(e *manifest.ParseError) string {
+	switch {
+	case errors.Is(e, manifest.ErrFormat):
+		return "give a manifest.jsonl, or a directory that holds one"
+	case errors.Is(e, manifest.ErrVersion):
+		return "use a newer jwstbulk"
+	}
+	return "it was cut, damaged or edited: take another copy; a campaign's own is written anew by `jwstbulk manifest write -d DIR`"
 }

@@ -48,6 +48,9 @@ func runFromManifest(ctx context.Context, o output, r runOptions, m fromManifest
 	if err != nil {
 		return err
 	}
+	if err := campaign.CheckManifest(m.file); err != nil {
+		return err
+	}
 	if m.frozen {
 		if err := campaign.CheckOrigin(r.plan.campaign.Dir, h.Root); err != nil {
 			return err

@@ -112,7 +112,7 @@ func readEntries(name string) iter.Seq2[manifest.Entry, error] {
 func readHeader(name string) (manifest.Header, error) {
 	h, err := campaign.FileHeader(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return h, usagef("reading the manifest: %v", err)
+		return h, usagef("%v", err)
 	}
 	return h, err
 }

@@ -38,7 +38,9 @@ func warnMixed(o output, mixed []manifest.Mix, strict bool) {
 	for _, name := range slices.Sorted(maps.Keys(contexts)) {
 		names = append(names, shellQuote(name))
 	}
-	o.say("  to calibrate all alike, fetch the reference files of one of these: crds sync --fetch-references --contexts %s", strings.Join(names, " "))
+	if len(names) > 0 {
+		o.say("  to calibrate all alike, fetch the reference files of one of these: crds sync --contexts %s --fetch-references", strings.Join(names, " "))
+	}
 }
 
 // mixText names the versions that differ.

@@ -114,7 +114,7 @@ func verifyTree(ctx context.Context, o output, dir string, cfg manifest.VerifyCo
 	}
 	t, err := manifest.Verify(ctx, root, m, cfg)
 	if err != nil {
-		return nil, errors.Join(w.flush(), fmt.Errorf("verifying: %w", err))
+		return nil, errors.Join(w.flush(), err)
 	}
 	if o.json {
 		w.add("verify", verifyTotals{Version: 1, Totals: t, Root: m.Header().Root, Complete: m.Header().Complete})

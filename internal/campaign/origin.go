@@ -83,6 +83,15 @@ func (c *Campaign) Recorded() iter.Seq2[manifest.Entry, error] {
 	return FileEntries(filepath.Join(c.Dir, manifest.Name))
 }
 
+// CheckManifest reads a manifest to its end and returns what PlanManifest would refuse it for; it changes nothing.
+func CheckManifest(name string) error {
+	if _, err := listOf(filepath.Base(name), FileEntries(name)); err != nil {
+		return err
+	}
+	_, err := foldersOf(name, FileEntries(name))
+	return err
+}
+
 // PlanManifest adds the files of the manifest in a file to the campaign, under the paths it gives them. Frozen, each must
 // have the digest it records to be accepted; finished files with other bytes are fetched again. The manifest is kept, and
 // WriteManifest writes it back, byte for byte, once the campaign holds exactly what it records. cfg's Queue, Archive and

@@ -55,7 +55,7 @@ func NewSurvey(ctx context.Context, archive mast.Config, entries func() iter.Seq
 	if s.queue, err = queue.Open(ctx, queue.Config{Dir: dir, Create: true, Command: "jwstbulk survey", Warn: func(string) {}}); err != nil {
 		return nil, err
 	}
-	list, err := listOf("the manifest", entries())
+	list, err := listOf("manifest", entries())
 	if err != nil || len(list.Items) == 0 {
 		return s, err
 	}
@@ -92,12 +92,15 @@ func (s *Survey) Close() error {
 func listOf(name string, entries iter.Seq2[manifest.Entry, error]) (*planner.List, error) {
 	var text bytes.Buffer
 	text.WriteString("# line 1 is the header\n")
-	n := 0
+	n, odd := 0, 0
 	for e, err := range entries {
 		if err != nil {
 			return nil, err
 		}
 		n++
+		if odd == 0 && !strings.HasPrefix(e.URI, "mast:JWST/product/") {
+			odd = n
+		}
 		text.WriteString(e.URI)
 		text.WriteByte('\n')
 	}
@@ -107,6 +110,9 @@ func listOf(name string, entries iter.Seq2[manifest.Entry, error]) (*planner.Lis
 	l, err := planner.ParseList(&text, name)
 	if err != nil {
 		return nil, err
+	}
+	if odd > 0 { // what a list may say in other words
+		return nil, &planner.ListError{Name: name, Line: odd + 1, Why: "its uri is not of the form mast:JWST/product/<file name>"}
 	}
 	l.Format = "manifest"
 	return l, nil

@@ -1,11 +1,12 @@
 package campaign_test
 
 import (
+	"errors"
 	"path"
-	"strings"
 	"testing"
 
 	"jwstbulk/manifest"
+	"jwstbulk/planner"
 )
 
 func TestSurveyFindsNothingInAnUnchangedArchive(t *testing.T) {
@@ -53,10 +54,14 @@ func TestSurveyRefusesWhatIsNotTheArchives(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.got()
-	e := w.entries(c)[0]
-	e.URI = "http://example.org/x.fits"
-	_, err := surveyOf(t, w, e)
-	if err == nil || !strings.Contains(err.Error(), "example.org") {
-		t.Errorf("a foreign host: %v", err)
+	for _, uri := range []string{"http://example.org/x.fits", "https://mast.stsci.edu/api/v0.1/Download/file?uri=mast:JWST/product/jw01_x.fits",
+		"mast:HST/product/x.fits", "mast:jwst/product/x.fits"} {
+		e := w.entries(c)[0]
+		e.URI = uri
+		_, err := surveyOf(t, w, e)
+		var list *planner.ListError
+		if !errors.As(err, &list) || list.Line != 2 {
+			t.Errorf("%s: %v, want a ListError of line 2", uri, err)
+		}
 	}
 }
