@@ -14,7 +14,7 @@ import (
 )
 
 // doiPage is where STScI explains how to get a DOI for observations; doiLimit is how many observations a DOI that users make
-// themselves may hold, as documented there.
+// themselves may hold, as documented there. How to name it in a paper: https://archive.stsci.edu/publishing/data-attributions.
 const (
 	doiPage  = "https://archive.stsci.edu/publishing/doi"
 	doiLimit = 10_000
@@ -102,7 +102,8 @@ func runCite(ctx context.Context, o output, archive mast.Config, x citeOptions) 
 	return err
 }
 
-// acknowledgement is worded as STScI asks authors of papers with JWST data to.
+// acknowledgement is worded as STScI asks authors of papers with JWST data to:
+// https://archive.stsci.edu/publishing/mission-acknowledgements.
 func acknowledgement(list []campaign.Program) string {
 	var ids []string
 	for _, p := range list {
@@ -138,6 +139,7 @@ func citeText(c citation) string {
 		}
 	}
 	fmt.Fprintf(&b, "\nDOI\n  Ask MAST for one for these observations and cite it: %s\n", c.DOI)
+	b.WriteString("  In AAS journals: \\dataset[doi:10.17909/…]{https://doi.org/10.17909/…}\n")
 	if c.Observations > doiLimit {
 		fmt.Fprintf(&b, "  A DOI that you make yourself holds about %s observations; ask MAST's help desk for more.\n", number(doiLimit))
 	}
