@@ -77,7 +77,7 @@ func runCite(ctx context.Context, o output, archive mast.Config, x citeOptions) 
 		return err
 	}
 	if !h.Complete {
-		return usagef("%s is of unfinished work, %s missing: finish it with `jwstbulk run` before it is cited", x.manifest, files(h.Missing))
+		return usagef("%s is of unfinished work, %s known to be missing: finish it with `jwstbulk run` or `get` before it is cited", x.manifest, files(h.Missing))
 	}
 	list, observations, err := campaign.Programs(readEntries(x.manifest))
 	if err != nil {

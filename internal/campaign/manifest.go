@@ -49,7 +49,8 @@ func (c *Campaign) manifestHeader(ctx context.Context) (manifest.Header, error) 
 	}
 	done := counts.State[queue.Done]
 	h := manifest.Header{Files: done.Files, Bytes: done.Bytes, Missing: counts.Total().Files - done.Files}
-	h.Complete = h.Missing == 0
+	// Without a query nobody knows what was asked for: the queue was lost, and made anew from its journal.
+	h.Complete = h.Missing == 0 && len(queries) > 0
 	for i, q := range queries {
 		// A query that was asked again counts once, by its last plan: it asks for the same.
 		if slices.ContainsFunc(queries[i+1:], func(later queue.QueryRow) bool { return bytes.Equal(later.Spec, q.Spec) }) {

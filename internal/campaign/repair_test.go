@@ -114,3 +114,24 @@ func TestRepairLeavesAloneWhatTheArchiveReprocessed(t *testing.T) {
 		t.Errorf("%d files pending (%v), want 1", counts.State[queue.Pending].Files, err)
 	}
 }
+
+// TestRepairGoesOnAfterAStop ends a repair before it fetched anything; the next one takes the same files.
+func TestRepairGoesOnAfterAStop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.got()
+	before := w.read(c, manifest.Name)
+	for _, e := range w.some(c, "_cal.fits", 2) {
+		w.spoil(c, e)
+	}
+	for range 2 {
+		r, err := c.Requeue(t.Context(), w.archive(), w.wrong(c))
+		if err != nil || len(r.Requeued) != 2 || len(r.Unknown) != 0 {
+			t.Fatalf("Requeue = %+v, %v; want 2 files", r, err)
+		}
+	}
+	w.fetch(c)
+	if after := w.read(c, manifest.Name); !bytes.Equal(before, after) || len(w.wrong(c)) != 0 {
+		t.Errorf("after the repair %d files are wrong, the manifest is:\n%s", len(w.wrong(c)), after)
+	}
+}

@@ -1,0 +1,42 @@
+package campaign_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"jwstbulk/manifest"
+)
+
+// TestManifestOfALostQueueIsNotComplete loses the queue of a campaign with a file to come: what remains is what the journal
+// knows, and that is not all that was asked for. Planning again makes it whole.
+func TestManifestOfALostQueueIsNotComplete(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.got()
+	whole := w.read(c, manifest.Name)
+	w.spoil(c, w.some(c, "_cal.fits", 1)[0])
+	if _, err := c.Requeue(t.Context(), w.archive(), w.wrong(c)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.RemoveAll(filepath.Join(c.Dir, ".jwstbulk/queue.db"+suffix)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c = w.open(c.Dir)
+	if h, err := c.WriteManifest(t.Context()); err != nil || h.Complete || h.Files == 0 {
+		t.Errorf("%+v, %v; want a manifest that is not complete", h, err)
+	}
+	w.plan(c)
+	if h := w.fetch(c); !h.Complete {
+		t.Errorf("after planning again %d files are missing", h.Missing)
+	}
+	if !bytes.Equal(w.read(c, manifest.Name), whole) {
+		t.Errorf("the manifest is another one:\n%s\n%s", w.read(c, manifest.Name), whole)
+	}
+}
