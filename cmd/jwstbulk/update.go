@@ -190,6 +190,14 @@ func nothingNew(ctx context.Context, o output, c *campaign.Campaign, r runOption
 		fmt.Fprintln(o.stdout, "nothing is new")
 	}
 	codes := stateCodes(counts, r.publicOnly)
+	mixed, err := manifest.Mixed(c.Recorded())
+	if err != nil {
+		return err
+	}
+	if r.strict && len(mixed) > 0 {
+		warnMixed(o, mixed, true)
+		codes = append(codes, exitDrift)
+	}
 	if r.errorOnNothing {
 		codes = append(codes, exitNothing)
 	}

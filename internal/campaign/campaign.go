@@ -77,7 +77,7 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 	if _, c.NetworkFS, err = durable.FSKind(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("asking for the kind of file system: %w", err)
 	}
-	for _, name := range []string{manifest.Name, manifest.SumsName, manifest.ProvenanceName} {
+	for _, name := range []string{manifest.Name, manifest.SumsName, manifest.ProvenanceName, oldName, originName} {
 		if err := durable.SweepTemp(c.Root, name); err != nil {
 			return nil, err
 		}

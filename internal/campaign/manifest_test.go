@@ -9,6 +9,29 @@ import (
 	"jwstbulk/manifest"
 )
 
+// TestOpenRemovesWhatAKillLeft leaves the temporary file of each record that is replaced as a whole.
+func TestOpenRemovesWhatAKillLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	if err := w.open(dir).Close(); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, name := range []string{"manifest.jsonl", "SHA256SUMS", "provenance.jsonl", ".jwstbulk/update.jsonl", ".jwstbulk/origin.jsonl"} {
+		left = append(left, filepath.Join(dir, name+".0123abcd.tmp"))
+		if err := os.WriteFile(left[len(left)-1], []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.open(dir)
+	for _, name := range left {
+		if _, err := os.Lstat(name); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", name, err)
+		}
+	}
+}
+
 // TestManifestOfALostQueueIsNotComplete loses the queue of a campaign with a file to come: what remains is what the journal
 // knows, and that is not all that was asked for. Planning again makes it whole.
 func TestManifestOfALostQueueIsNotComplete(t *testing.T) {

@@ -222,6 +222,32 @@ func TestKeepingIsRepeated(t *testing.T) {
 	}
 }
 
+// TestKeepingOnAnotherFileSystem keeps old versions in memory, where there is such a file system.
+func TestKeepingOnAnotherFileSystem(t *testing.T) {
+	t.Parallel()
+	keep, err := os.MkdirTemp("/dev/shm", "jwstbulk-test-")
+	if err != nil {
+		keep = t.TempDir() // the same one, then: nothing to copy, but the same result
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(keep); err != nil {
+			t.Error(err)
+		}
+	})
+	w := newWorld(t)
+	c := w.got()
+	e := w.some(c, "_cal.fits", 1)[0]
+	old := w.read(c, e.Path)
+	w.server.Reprocess(e.URI)
+	w.update(c, campaign.UpdateConfig{KeepOld: keep})
+	if got, err := os.ReadFile(filepath.Join(keep, e.Path)); err != nil || !bytes.Equal(got, old) {
+		t.Errorf("what was kept is not the old version: %v", err)
+	}
+	if left := below(t, filepath.Join(c.Dir, ".jwstbulk/replaced")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // TestKeptVersionsWaitForADirectory goes on, without --keep-old, with an update that was to keep.
 func TestKeptVersionsWaitForADirectory(t *testing.T) {
 	t.Parallel()
