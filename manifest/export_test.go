@@ -85,6 +85,28 @@ func TestExportTables(t *testing.T) {
 	}
 }
 
+func TestExportedObservation(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"JWST/x/jw01345001001_02201_00001_nrca1_cal.fits":      "x",
+		"jw01345001001_02201_00001_nrca1_cal.fits":             "jw01345001001_02201_00001_nrca1",
+		"1345/NIRCAM/jw01345001001_02201_00001_nrca1_cal.fits": "jw01345001001_02201_00001_nrca1",
+		"JWST/jw01345001001_02201_00001_nrca1_cal.fits":        "jw01345001001_02201_00001_nrca1",
+	} {
+		e := full()
+		e.Path = path
+		rows, err := csv.NewReader(strings.NewReader(export(t, manifest.ExportCSV, e))).ReadAll()
+		if err != nil || rows[1][0] != want {
+			t.Errorf("%s: obs_id %q, %v, want %q", path, rows[1][0], err, want)
+		}
+	}
+	e := bare()
+	e.Path = "flat.json"
+	if text := export(t, manifest.ExportCSV, e); !strings.Contains(text, "\n,JWST,mast:") {
+		t.Errorf("a file of no known observation:\n%s", text)
+	}
+}
+
 func TestExportReportsErrors(t *testing.T) {
 	t.Parallel()
 	if err := manifest.Export(&bytes.Buffer{}, "tar", manifest.ExportConfig{}, manifest.Header{}, all()); err == nil {

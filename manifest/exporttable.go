@@ -19,7 +19,7 @@ type column struct {
 func columns() []column {
 	text := func(name string, value func(e *Entry) string) column { return column{name, "string", value} }
 	return []column{
-		text("obs_id", func(e *Entry) string { return path.Base(path.Dir(e.Path)) }),
+		text("obs_id", obsID),
 		text("obs_collection", func(*Entry) string { return "JWST" }),
 		text("dataURI", func(e *Entry) string { return e.URI }),
 		text("productFilename", func(e *Entry) string { return path.Base(e.URI) }),
@@ -48,6 +48,21 @@ func columns() []column {
 		text("datamodl", func(e *Entry) string { return e.Datamodl }),
 		text("observations", func(e *Entry) string { return strings.Join(e.Obs, " ") }),
 	}
+}
+
+// obsID is the observation that a file belongs to, "" if neither its folder nor its name tells: the folder of the usual layout
+// JWST/<obs_id>/<name>, else the longest of the observations that the name begins with.
+func obsID(e *Entry) string {
+	if parts := strings.Split(e.Path, "/"); len(parts) == 3 && parts[0] == "JWST" {
+		return parts[1]
+	}
+	own := ""
+	for _, id := range e.Obs {
+		if len(id) > len(own) && strings.HasPrefix(path.Base(e.URI), id) {
+			own = id
+		}
+	}
+	return own
 }
 
 func exportCSVHead(w *bufio.Writer, _ Header) {
