@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,15 +115,18 @@ func TestLocator(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		a := &atlas{takes: 100 * time.Millisecond}
-		next, said := 0, 0
+		var next atomic.Int64
+		said := 0
 		l := newLocator(a, false, func(context.Context) ([]string, error) {
-			return numbered(next, min(next+locateAhead, 400)), nil
+			from := int(next.Load())
+			return numbered(from, min(from+locateAhead, 400)), nil
 		}, func(string) { said++ })
 		go l.run(ctx)
-		for ; next < 400; next++ {
-			name, known, err := l.find(ctx, fmt.Sprint(next))
-			if name != "key of "+fmt.Sprint(next) || !known || err != nil {
-				t.Fatalf("find(%d) = %q, %v, %v", next, name, known, err)
+		for ; next.Load() < 400; next.Add(1) {
+			uri := fmt.Sprint(next.Load())
+			name, known, err := l.find(ctx, uri)
+			if name != "key of "+uri || !known || err != nil {
+				t.Fatalf("find(%s) = %q, %v, %v", uri, name, known, err)
 			}
 			synctest.Wait()
 			time.Sleep(100 * time.Millisecond)
@@ -135,7 +139,7 @@ func TestLocator(t *testing.T) {
 				t.Errorf("a look-up for %d files, want %d", len(uris), mast.MaxCloudPaths)
 			}
 		}
-		next = 1000
+		next.Store(1000)
 		if name, known, err := l.find(ctx, "none"); name != "" || !known || err != nil {
 			t.Errorf("find of a file without a copy = %q, %v, %v", name, known, err)
 		}
@@ -144,6 +148,7 @@ func TestLocator(t *testing.T) {
 			t.Errorf("a forgotten file is %q, %v", name, known)
 		}
 
+		synctest.Wait()
 		a.err = errors.New("503")
 		for i := range 3 {
 			begin := time.Now()
@@ -156,11 +161,13 @@ func TestLocator(t *testing.T) {
 			t.Errorf("told %d times, want once", said)
 		}
 		time.Sleep(locateRest)
+		synctest.Wait()
 		a.err = nil
 		if _, known, err := l.find(ctx, "new"); !known || err != nil {
 			t.Errorf("find after the rest = %v, %v", known, err)
 		}
 
+		synctest.Wait()
 		a.takes = time.Hour
 		begin := time.Now()
 		for range 10 { // as attempts of one worker
@@ -186,10 +193,12 @@ func TestLocatorMust(t *testing.T) {
 		if name, known, err := l.find(ctx, "1"); name == "" || !known || err != nil {
 			t.Errorf("find = %q, %v, %v", name, known, err)
 		}
+		synctest.Wait()
 		a.err = errors.New("503")
 		if _, _, err := l.find(ctx, "2"); !errors.Is(err, a.err) {
 			t.Errorf("find = %v, want the error", err)
 		}
+		synctest.Wait()
 		a.err = nil
 		if _, known, err := l.find(ctx, "2"); !known || err != nil {
 			t.Errorf("find = %v, %v after a failure", known, err)
