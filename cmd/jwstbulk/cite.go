@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -105,19 +106,25 @@ func runCite(ctx context.Context, o output, archive mast.Config, x citeOptions) 
 // acknowledgement is worded as STScI asks authors of papers with JWST data to:
 // https://archive.stsci.edu/publishing/mission-acknowledgements.
 func acknowledgement(list []campaign.Program) string {
-	var ids []string
-	for _, p := range list {
-		if p.ID != "" {
-			ids = append(ids, "#"+p.ID)
-		}
-	}
 	text := "This work is based in part on observations made with the NASA/ESA/CSA James Webb Space Telescope. The data were obtained from " +
 		"the Mikulski Archive for Space Telescopes at the Space Telescope Science Institute, which is operated by the Association of " +
 		"Universities for Research in Astronomy, Inc., under NASA contract NAS 5-03127 for JWST."
+	ids := programIDs(list)
 	if len(ids) == 0 {
 		return text
 	}
-	return text + " These observations are associated with " + programWord(len(ids)) + " " + strings.Join(ids, ", ") + "."
+	return text + " These observations are associated with " + programWord(len(ids)) + " #" + strings.Join(ids, ", #") + "."
+}
+
+// programIDs are the numbers of programmes; files of unknown programmes have none.
+func programIDs(list []campaign.Program) []string {
+	var ids []string
+	for _, p := range list {
+		if p.ID != "" {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }
 
 func programWord(n int) string {
@@ -133,9 +140,9 @@ func citeText(c citation) string {
 	fmt.Fprintf(&b, "  Publish %s with the paper: `jwstbulk get --manifest %s --frozen` fetches the same bytes.\n", manifest.Name, manifest.Name)
 	fmt.Fprintf(&b, "\nAcknowledgement\n  %s The exact files are those of the jwstbulk manifest with the root %s.\n\nPrograms\n", c.Acknowledgement, c.Root)
 	for _, p := range c.Programs {
-		fmt.Fprintf(&b, "  %-6s %s\n", clean(p.ID), clean(strings.Join(p.Instruments, ", ")))
+		fmt.Fprintf(&b, "  %-7s %s, %s\n", cmp.Or(clean(p.ID), "unknown"), cmp.Or(clean(strings.Join(p.Instruments, ", ")), "no instrument"), files(p.Files))
 		if p.Title != "" || p.PI != "" {
-			fmt.Fprintf(&b, "         %s (PI: %s)\n", clean(p.Title), clean(p.PI))
+			fmt.Fprintf(&b, "          %s (PI: %s)\n", clean(p.Title), clean(p.PI))
 		}
 	}
 	fmt.Fprintf(&b, "\nDOI\n  Ask MAST for one for these observations and cite it: %s\n", c.DOI)
@@ -147,10 +154,7 @@ func citeText(c citation) string {
 }
 
 func citeBibTeX(c citation) string {
-	var ids []string
-	for _, p := range c.Programs {
-		ids = append(ids, p.ID)
-	}
+	ids := programIDs(c.Programs)
 	var b strings.Builder
 	fmt.Fprintf(&b, "@misc{jwst-%s,\n  title = {{JWST} data of %s %s: %s},\n", c.Root[:12], programWord(len(ids)), escapeTeX(strings.Join(ids, ", ")), files(c.Files))
 	fmt.Fprintf(&b, "  author = {{Mikulski Archive for Space Telescopes}},\n  howpublished = {jwstbulk manifest, root %s},\n", c.Root)
