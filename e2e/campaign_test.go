@@ -202,6 +202,24 @@ func (c *campaign) files(t *testing.T, sub string) []string {
 	return all
 }
 
+// size is the length of all files below sub together; what goes away meanwhile does not count.
+func (c *campaign) size(t *testing.T, sub string) int64 {
+	t.Helper()
+	var n int64
+	err := filepath.WalkDir(filepath.Join(c.dir, sub), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, e := d.Info(); e == nil {
+				n += info.Size()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // digest hashes a file of the campaign.
 func (c *campaign) digest(t *testing.T, path string) truth {
 	t.Helper()

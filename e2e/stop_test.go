@@ -23,9 +23,9 @@ func (c *campaign) signalled(t *testing.T, sig syscall.Signal, delay time.Durati
 	return p, sent
 }
 
-// TestF49StopInTime (T15) stops runs at random moments: each ends within ten seconds, two in the median, keeps every byte that it had
+// TestF49T15StopInTime stops runs at random moments: each ends within ten seconds, two in the median, keeps every byte that it had
 // in a part, and says so in its exit code.
-func TestF49StopInTime(t *testing.T) {
+func TestF49T15StopInTime(t *testing.T) {
 	catalog := synthetic(500, 300)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, append(catalog, rateFlag(20<<20)...)...)

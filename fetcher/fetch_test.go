@@ -361,8 +361,8 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestRetryAfterStopsAll (F14, H21): while the host asks to wait, nobody asks it for anything.
-func TestRetryAfterStopsAll(t *testing.T) {
+// TestT17RetryAfterStopsAll (F14, H21): while the host asks to wait, nobody asks it for anything.
+func TestT17RetryAfterStopsAll(t *testing.T) {
 	t.Parallel()
 	var files []masttest.File
 	for n := range 40 {

@@ -34,8 +34,8 @@ func TestGateAfterLimiter(t *testing.T) {
 	}
 }
 
-// TestOneProbe (F16): in an outage one probe passes; nobody else can end its turn, and those who wait for it sleep.
-func TestOneProbe(t *testing.T) {
+// TestT17OneProbe (F16): in an outage one probe passes; nobody else can end its turn, and those who wait for it sleep.
+func TestT17OneProbe(t *testing.T) {
 	t.Parallel()
 	g := newHostGate(time.Hour, func(string) {})
 	g.good()

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,8 +30,17 @@ func batchFlags() []cli.Flag {
 	}
 }
 
-// startJitter spreads the first requests of tasks that a batch system starts at once.
-const startJitter = 3 * time.Second
+// startSpread is the time over which tasks that a batch system starts at once spread their first requests: the longer, the
+// more tasks the array has, as far as the batch system tells (sbatch(1), qsub(1) of Grid Engine).
+func startSpread(getenv func(string) string) time.Duration {
+	tasks := 0
+	for _, name := range []string{"SLURM_ARRAY_TASK_COUNT", "SGE_TASK_LAST"} {
+		if n, err := strconv.Atoi(getenv(name)); err == nil {
+			tasks = max(tasks, n)
+		}
+	}
+	return min(max(3*time.Second, time.Duration(tasks)*150*time.Millisecond), 15*time.Second)
+}
 
 // shardLinger is how long a task waits for files that are to be tried again: long enough for a busy server.
 const shardLinger = time.Minute
@@ -51,7 +61,7 @@ func runShard(ctx context.Context, o output, c *cli.Context, r runOptions) (err 
 	defer func() { err = errors.Join(err, t.Close()) }()
 	o.say("shard %d of round %d, job %s, restart %d, attempt %d at it", cfg.Shard, cfg.Round, orDash(cfg.Job), cfg.Restart, t.Earlier+1)
 	if cluster.WhereAmI(os.Getenv).System != "" {
-		pause(ctx, rand.N(startJitter))
+		pause(ctx, rand.N(startSpread(os.Getenv)))
 	}
 	ctx, stop := untilOvertaken(ctx, o, t)
 	defer stop()
