@@ -99,7 +99,7 @@ race: $(GOTEST) ## all tests under the race detector, in random order; with CI=t
 PLAIN = ./internal/fits ./internal/mast ./internal/masttest ./manifest
 benchonce: $(GOTEST) ## each benchmark once, so that none rots
 	$(GOTEST) -run '^$$' -bench . -benchtime=1x $(PLAIN)
-	$(RACECGO) $(GOTEST) -race -run '^$$' -bench . -benchtime=1x ./internal/cluster ./planner ./queue
+	$(RACECGO) $(GOTEST) -race -run '^$$' -bench . -benchtime=1x ./fetcher ./internal/cluster ./planner ./queue
 
 bench: ## all benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
