@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,4 +87,62 @@ func TestF50Stopped(t *testing.T) {
 	}
 	p.wait(t, time.Minute).want(t, 0)
 	c.checkComplete(t, want)
+}
+
+// TestOtherFileSystem has the campaign's directory, and its data alone, on another file system than one would think.
+func TestOtherFileSystem(t *testing.T) {
+	catalog := synthetic(40, 1000)
+	_, want := scout(t, catalog)
+	s := startSim(t, nil, catalog...)
+	get := append([]string{"get", "--program", program}, fast...)
+	t.Run("the directory is a link", func(t *testing.T) {
+		there := onTmpfs(t, s, "size=64m")
+		if err := os.Mkdir(there.dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		c := newCampaign(t, s)
+		if err := os.Symlink(there.dir, c.dir); err != nil {
+			t.Fatal(err)
+		}
+		c.run(t, get...).want(t, 0)
+		there.checkComplete(t, want)
+	})
+	t.Run("the data are a link", func(t *testing.T) {
+		there := onTmpfs(t, s, "size=64m")
+		if err := os.Mkdir(there.dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		c := newCampaign(t, s)
+		if err := errors.Join(os.Mkdir(c.dir, 0o755), os.Symlink(there.dir, filepath.Join(c.dir, "JWST"))); err != nil {
+			t.Fatal(err)
+		}
+		c.run(t, get...).want(t, 3)
+		if inside := there.files(t, "."); len(inside) > 0 {
+			t.Errorf("files were written through a link out of the campaign: %v", inside)
+		}
+		if out := c.run(t, "errors").stdout; !strings.Contains(out, `"JWST" is a link`) {
+			t.Errorf("errors does not name the link:\n%s", out)
+		}
+	})
+	t.Run("the data are a mount point", func(t *testing.T) {
+		needRoot(t)
+		c := newCampaign(t, s)
+		data := filepath.Join(c.dir, "JWST")
+		if err := os.MkdirAll(data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=64m"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Unmount(data, syscall.MNT_DETACH) }) // fails if it is unmounted already
+		r := c.run(t, get...).want(t, 7)
+		if !strings.Contains(r.stderr, "another file system") {
+			t.Errorf("standard error does not say that the data are on another file system:\n%s", r.stderr)
+		}
+		if err := syscall.Unmount(data, 0); err != nil {
+			t.Fatal(err)
+		}
+		c.run(t, get...).want(t, 0)
+		c.checkComplete(t, want)
+	})
 }

@@ -37,14 +37,31 @@ func checkFinal(root *os.Root, name string) (exists bool, err error) {
 		return false, fmt.Errorf("looking at %q: %w", name, err) // nobody knows what is there
 	}
 	if err != nil {
-		return false, &failError{reason: queue.ReasonRefusedPath, err: fmt.Errorf("looking at %q: %w", name, err),
-			advice: "move away what is in the way of this path, then `jwstbulk retry`"}
+		advice := "move away what is in the way of this path, then `jwstbulk retry`"
+		if link := linkAbove(root, name); link != "" {
+			advice = fmt.Sprintf("%q is a link out of the campaign, which no file is written through: give -d the directory it points to, "+
+				"or put a directory in its place, then `jwstbulk retry`", link)
+		}
+		return false, &failError{reason: queue.ReasonRefusedPath, err: fmt.Errorf("looking at %q: %w", name, err), advice: advice}
 	}
 	if !fi.Mode().IsRegular() {
 		return true, &failError{reason: queue.ReasonRefusedPath, err: fmt.Errorf("%q is there already and is no regular file (%v)", name, fi.Mode().Type()),
 			advice: "move it away, then `jwstbulk retry`"}
 	}
 	return true, nil
+}
+
+// linkAbove returns the first directory of a path that is a link, "" if none is.
+func linkAbove(root *os.Root, name string) string {
+	for i, c := range name {
+		if c != '/' {
+			continue
+		}
+		if fi, err := root.Lstat(name[:i]); err == nil && fi.Mode()&fs.ModeSymlink != 0 {
+			return name[:i]
+		}
+	}
+	return ""
 }
 
 // maxDirs is how many directories a dirMaker remembers; files come in the plan's order, so few are needed at a time.

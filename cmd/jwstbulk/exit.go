@@ -248,6 +248,8 @@ func explain(err error) (text, hint string) {
 		return text, parseAdvice(parse)
 	case errors.Is(err, syscall.ENOSPC):
 		return text, "free some space, then run the same command again: nothing is lost"
+	case errors.Is(err, syscall.EXDEV):
+		return text, "the data are on another file system than .jwstbulk beside them; both must be on one: give -d a directory there"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return text, "lower -j or raise `ulimit -n`, then run the same command again: nothing is lost"
 	}
