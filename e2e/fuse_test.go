@@ -14,6 +14,7 @@ import (
 // server or a read-only remount do: the run ends with exit 7 and says why, nothing wrong is under a final name, and once the
 // file system is well the next run ends with everything right.
 func TestFailingDevice(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(40, 1000)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
@@ -36,7 +37,7 @@ func TestFailingDevice(t *testing.T) {
 			f := mountFaults(t, "")
 			c := f.campaign(s)
 			c.run(t, "plan", "--program", program).want(t, 0)
-			run := append([]string{"run", "--max-outage", "2s"}, fast...)
+			run := append([]string{"run", "--max-outage", "1s"}, fast...)
 			f.tell(t, "%s", tt.fault)
 			r := c.run(t, run...)
 			if r.code != 7 || !strings.Contains(r.stderr, tt.says) {
@@ -53,6 +54,7 @@ func TestFailingDevice(t *testing.T) {
 
 // TestF64RenameRetransmitted: renames that happen and are reported as failed, as after a lost reply of NFS, cost nothing.
 func TestF64RenameRetransmitted(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(40, 1000)
 	uris, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
@@ -68,6 +70,7 @@ func TestF64RenameRetransmitted(t *testing.T) {
 // TestF65CaseInsensitive: on a file system that ignores case everything arrives, also where a directory of the same name in
 // another case is in the way. That paths which differ in case alone are refused is the planner's rule on any file system.
 func TestF65CaseInsensitive(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(40, 1000)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
@@ -85,6 +88,7 @@ func TestF65CaseInsensitive(t *testing.T) {
 // TestF68BitRot: a disk that returns one other bit in each of many files, at the same length and time of change, is found
 // out file by file.
 func TestF68BitRot(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(count(200, 1000), 1000)
 	uris, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)

@@ -34,6 +34,9 @@ func needRoot(t *testing.T) {
 func mountFaults(t *testing.T, dir string, flags ...string) *faultFS {
 	t.Helper()
 	needRoot(t)
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		t.Skip("there is no /dev/fuse: modprobe fuse")
+	}
 	if dir == "" {
 		dir = t.TempDir()
 	}

@@ -22,6 +22,7 @@ func (c *campaign) inject(t *testing.T, how string, args ...string) *proc {
 // TestFailingCalls (F42, F43, F45) has system calls of whole runs fail from some moment on, also those of SQLite's write-ahead log:
 // the run ends with exit 7, nothing wrong is under a final name, and the next run ends with everything right.
 func TestFailingCalls(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(40, 1000)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)

@@ -53,6 +53,7 @@ func (n *netns) ip(t *testing.T, args ...string) {
 // TestF28InterfaceDown takes the network away under a run: bodies break off, new connections find no route, and the run
 // waits for the network without spending the attempts of any file. A soak waits with it until the network is back.
 func TestF28InterfaceDown(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(49, 300)
 	_, want := scout(t, catalog)
 	n := newNetns(t)

@@ -43,7 +43,7 @@ func TestT16Rates(t *testing.T) {
 		}
 	})
 	t.Run("requests", func(t *testing.T) {
-		const limit = 8
+		const limit = 16
 		s := startSim(t, nil, synthetic(49, 1000)...)
 		c := newCampaign(t, s)
 		c.run(t, "plan", "--program", program).want(t, 0)

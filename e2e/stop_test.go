@@ -33,7 +33,7 @@ func TestF49T15StopInTime(t *testing.T) {
 	c.run(t, "plan", "--program", program).want(t, 0)
 	rng := random(t)
 	var took []time.Duration
-	for n := 0; n < count(12, 500); n++ {
+	for n := 0; n < count(8, 500); n++ {
 		sig := []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}[n%2]
 		// The first 30 ms belong to the start of the program, which has no handler yet.
 		p, sent := c.signalled(t, sig, time.Duration(100+rng.IntN(900))*time.Millisecond, append([]string{"run"}, fast...)...)
@@ -65,6 +65,7 @@ func TestF49T15StopInTime(t *testing.T) {
 // TestF49SecondSignal stops a run whose disk takes a minute to flush a part, and loses patience: the second signal ends it
 // at once, and the next run goes on.
 func TestF49SecondSignal(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(49, 500)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, append(catalog, rateFlag(3<<20)...)...)
@@ -96,6 +97,7 @@ func TestF49SecondSignal(t *testing.T) {
 // the same script again under the same job id. The first one drains with exit 10, also the one that has 100 ms of grace leaves
 // what the next can use.
 func TestF62Preempted(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(500, 300)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, append(catalog, rateFlag(20<<20)...)...)

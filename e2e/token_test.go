@@ -78,6 +78,7 @@ func commandTree(t *testing.T, prefix ...string) []string {
 // asked back in its errors, and one that redirects elsewhere, and looks for the token in every file, every output, the
 // arguments and the environment of every child process, and in what came elsewhere.
 func TestTokenNowhere(t *testing.T) {
+	t.Parallel()
 	var used []string
 	for _, u := range uses {
 		used = append(used, u.command)

@@ -15,6 +15,7 @@ import (
 // TestFinishedFiles (F56, F57, F67) does to a finished campaign what people do: edits a file and sets its time back, removes one,
 // asks for the same again.
 func TestFinishedFiles(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(40, 1000)
 	uris, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)
@@ -73,9 +74,10 @@ func TestFinishedFiles(t *testing.T) {
 // TestF50Stopped stops a process in the middle, as a debugger or a laptop's lid does: nobody else can take its campaign meanwhile,
 // and it goes on where it was.
 func TestF50Stopped(t *testing.T) {
-	catalog := synthetic(100, 300)
+	t.Parallel()
+	catalog := synthetic(49, 300)
 	_, want := scout(t, catalog)
-	s := startSim(t, nil, append(catalog, rateFlag(8<<20)...)...)
+	s := startSim(t, nil, append(catalog, rateFlag(6<<20)...)...)
 	c := newCampaign(t, s)
 	c.run(t, "plan", "--program", program).want(t, 0)
 	run := append([]string{"run", "--stall", "1s"}, fast...)
@@ -91,6 +93,7 @@ func TestF50Stopped(t *testing.T) {
 
 // TestOtherFileSystem has the campaign's directory, and its data alone, on another file system than one would think.
 func TestOtherFileSystem(t *testing.T) {
+	t.Parallel()
 	catalog := synthetic(40, 1000)
 	_, want := scout(t, catalog)
 	s := startSim(t, nil, catalog...)

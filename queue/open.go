@@ -88,7 +88,11 @@ func open(ctx context.Context, cfg Config, h hooks) (_ *Queue, err error) {
 	if err := q.restoreLost(ctx); err != nil {
 		return nil, err
 	}
-	if err := q.start(ctx, h.exclusive); err != nil {
+	err = q.start(ctx, h.exclusive)
+	if isBusy(err) { // by a program that knows nothing of our lock, or SQLite's own locks fail here
+		return nil, &LockedError{Path: cfg.Path}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("opening the queue %q: %w", cfg.Path, err)
 	}
 	go q.serve()

@@ -214,6 +214,9 @@ func limitCodes(l fetcher.Limit) []int {
 
 // lockedAdvice says how to get a campaign that somebody else holds.
 func lockedAdvice(l *queue.LockedError) string {
+	if l.Owner.PID == 0 {
+		return "wait for it or stop it; if nobody has it open, its file system gives no locks: put the queue on a local disk with --queue FILE"
+	}
 	if here, err := os.Hostname(); err == nil && l.Owner.Host != "" && l.Owner.Host != here {
 		return fmt.Sprintf("wait for it or stop it; if %s is gone, its file server gives the lock up after some minutes, and if that never happens, remove %s",
 			l.Owner.Host, l.Path)
