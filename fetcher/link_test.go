@@ -2,7 +2,6 @@ package fetcher_test
 
 import (
 	"flag"
-	"fmt"
 	"net"
 	"sync"
 	"testing"
@@ -131,5 +130,5 @@ func BenchmarkT1Link(b *testing.B) {
 		}
 	}
 	b.SetBytes(total)
-	b.Log(fmt.Sprintf("%d files, %d bytes", len(files), total))
+	b.Logf("%d files, %d bytes", len(files), total)
 }
