@@ -219,6 +219,39 @@ func TestInterruptedSubmission(t *testing.T) {
 	}
 }
 
+// TestCollectWaits: a job that collects waits for who has the campaign; a command at the keyboard says so and ends.
+func TestCollectWaits(t *testing.T) {
+	t.Parallel()
+	s := startSim(t, nil, "--catalog", "synthetic", "--observations", "2", "--scale", "100000")
+	b, c := newBatch(t), newCampaign(t, s)
+	c.env = b.env()
+	c.run(t, "plan", "--program", "10001").want(t, 0)
+	c.run(t, "submit", "--tasks", "2", "slurm").want(t, 0)
+	b.forget(t)
+	lock, err := os.Open(filepath.Join(c.dir, ".jwstbulk/lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	c.run(t, "collect").want(t, 12)
+	c.env = append(c.env, "SLURM_JOB_ID=78")
+	job := c.start(t, "collect")
+	select {
+	case <-job.done:
+		t.Errorf("the job ended while the campaign was held: %s", job.stderr.String())
+	case <-time.After(1500 * time.Millisecond):
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	if r := job.wait(t, 20*time.Second).want(t, 10); !strings.Contains(r.stderr, "waiting") || c.states(t, "lent") != 0 {
+		t.Errorf("the job says %q and leaves %d files lent", r.stderr, c.states(t, "lent"))
+	}
+}
+
 // link starts a link of the chain as the batch system would.
 func (c *campaign) link(t *testing.T) *proc {
 	t.Helper()

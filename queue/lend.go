@@ -1,10 +1,12 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -57,8 +59,11 @@ const (
 	insertRound = `
 INSERT INTO round(id, started_at, shards, spec) VALUES (max((SELECT ifnull(max(id),0) FROM round), ?) + 1, ?,?,?)`
 	insertLoan = `INSERT INTO loan(file_id, round, shard) VALUES (?,?,?)`
-	lendAll    = `UPDATE file SET state='lent' WHERE state='pending'` // partial index file_pending
+	lendSome   = `UPDATE file SET state='lent' WHERE id > ? AND id <= ? AND state='pending'` // by the primary key
 )
+
+// lendStep is how many rows one statement lends: SQLite keeps the old pages of a statement in memory, in case it fails.
+const lendStep = 10_000
 
 func (t *tx) lend(ctx context.Context, l Lending) (round, files int64, err error) {
 	if _, _, err := t.exec(ctx, wakeAll, t.now); err != nil {
@@ -92,8 +97,15 @@ func (t *tx) lend(ctx context.Context, l Lending) (round, files int64, err error
 			return 0, 0, err
 		}
 	}
-	files, _, err = t.exec(ctx, lendAll)
-	return round, files, err
+	last := slices.MaxFunc(rows, func(a, b row2) int { return cmp.Compare(a.id, b.id) }).id
+	for id := int64(0); id < last; id += lendStep {
+		n, _, err := t.exec(ctx, lendSome, id, id+lendStep)
+		if err != nil {
+			return 0, 0, err
+		}
+		files += n
+	}
+	return round, files, nil
 }
 
 // SetRoundJob records which job of the batch system works on a round, and how it was submitted (JSON).
@@ -111,21 +123,21 @@ func (q *Queue) SetRoundJob(ctx context.Context, round int64, job string, spec [
 	return nil
 }
 
-const (
-	unlendFiles = `
-UPDATE file SET state='pending' WHERE state='lent' AND id IN (SELECT file_id FROM loan WHERE round=?)`
-	unlendLoans = `DELETE FROM loan WHERE round=?` // index loan_shard
-)
-
 // Unlend makes all files of a round that are still lent pending again, in one transaction: for a round that no batch system
 // took. Should a task work on it all the same, TakeBack takes in what it finishes.
 func (q *Queue) Unlend(ctx context.Context, round int64) (files int64, err error) {
 	err = q.writeAlone(ctx, func(t *tx) error {
-		if files, _, err = t.exec(ctx, unlendFiles, round); err != nil {
+		shards, _, err := t.one(ctx, `SELECT shards FROM round WHERE id=?`, round)
+		if err != nil {
 			return err
 		}
-		if _, _, err := t.exec(ctx, unlendLoans, round); err != nil {
-			return err
+		files = 0
+		for k := range int(shards) { // a statement a shard: see lendStep
+			n, err := t.returnShard(ctx, round, k)
+			if err != nil {
+				return err
+			}
+			files += n
 		}
 		return t.closeRounds(ctx)
 	})

@@ -158,13 +158,17 @@ func (t *tx) takeRest(ctx context.Context, round int64, shard int, outcomes []Ou
 			return fmt.Errorf("%q: %w", o.URI, err)
 		}
 	}
-	n, _, err := t.exec(ctx, backRest, round, shard)
-	if err != nil {
-		return err
-	}
+	n, err := t.returnShard(ctx, round, shard)
 	rep.Returned += n
-	_, _, err = t.exec(ctx, dropLoans, round, shard)
 	return err
+}
+
+// returnShard makes what is still lent in a shard pending.
+func (t *tx) returnShard(ctx context.Context, round int64, shard int) (files int64, err error) {
+	if files, _, err = t.exec(ctx, backRest, round, shard); err == nil {
+		_, _, err = t.exec(ctx, dropLoans, round, shard)
+	}
+	return files, err
 }
 
 // closeRounds notes which rounds have nothing lent any more. A late task may have finished the last file of a later round.
