@@ -117,11 +117,7 @@ func runRun(ctx context.Context, o output, r runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := c.Close(); err == nil {
-			err = e
-		}
-	}()
+	defer func() { err = leave(ctx, c, err) }()
 	var codes []int
 	if r.get {
 		s, err := planInto(ctx, o, c, r.plan)

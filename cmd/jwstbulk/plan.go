@@ -96,11 +96,24 @@ func runPlan(ctx context.Context, o output, p planOptions) error {
 	if err == nil {
 		err = printPlan(ctx, o, c, s, p)
 	}
-	if e := c.Close(); err == nil {
-		err = e
-	}
+	err = leave(ctx, c, err)
 	if err == nil && !s.Complete() {
 		err = reported([]int{exitUnavailable})
+	}
+	return err
+}
+
+// leave closes a campaign; one that was made for a question that cannot be asked, or matches nothing, leaves no trace.
+func leave(ctx context.Context, c *campaign.Campaign, err error) error {
+	var (
+		empty *planner.EmptyError
+		usage *planner.UsageError
+	)
+	if errors.As(err, &empty) || errors.As(err, &usage) {
+		return errors.Join(err, c.Discard(context.WithoutCancel(ctx)))
+	}
+	if e := c.Close(); err == nil {
+		err = e
 	}
 	return err
 }

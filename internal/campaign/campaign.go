@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,6 +46,7 @@ type Campaign struct {
 	Rebuilt   bool // the queue was damaged and has been made anew from the journal: plans must be made again
 
 	warn func(string)
+	made []string // what Open made, the innermost first; nil if the campaign was there
 }
 
 // Open opens a campaign for writing. A damaged queue is moved aside and rebuilt from the journal, which is said through
@@ -62,6 +64,9 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 			err = errors.Join(err, c.Close())
 		}
 	}()
+	if cfg.Create && cfg.QueuePath == "" {
+		c.made = absent(filepath.Join(cfg.StateDir, StateDir), cfg.StateDir)
+	}
 	qc := queue.Config{Dir: cfg.StateDir, Path: cfg.QueuePath, Journal: cfg.Journal, Create: cfg.Create, Command: cfg.Command, Logger: cfg.Logger, Warn: cfg.Warn}
 	c.Queue, err = queue.Open(ctx, qc)
 	if errors.Is(err, queue.ErrDamaged) {
@@ -107,6 +112,35 @@ func rebuild(ctx context.Context, qc queue.Config, cause error) (*queue.Queue, e
 	qc.Warn(fmt.Sprintf("%v; it was moved aside (%v) and made anew from the journal: %d finished files are known, the rest must be planned again",
 		cause, r.Aside, r.Done))
 	return queue.Open(ctx, qc)
+}
+
+// absent returns the leading ones of some paths that are not there.
+func absent(paths ...string) []string {
+	for i, p := range paths {
+		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
+			return paths[:i]
+		}
+	}
+	return paths
+}
+
+// Discard is Close for a campaign whose first question could not be asked or matched nothing: what Open made is removed, unless
+// something was planned. A campaign that was there before stays.
+func (c *Campaign) Discard(ctx context.Context) error {
+	queries, err := c.Queue.Queries(ctx)
+	if err := errors.Join(err, c.Close()); err != nil || len(queries) > 0 {
+		return err
+	}
+	for i, name := range c.made {
+		remove := os.Remove // of a directory that others may have put something into
+		if i == 0 {
+			remove = os.RemoveAll // our own state
+		}
+		if err := remove(name); err != nil {
+			return nil // it is empty of work all the same
+		}
+	}
+	return nil
 }
 
 // Close closes everything; the queue's lock is given up last. It is safe on a Campaign that is only half open.
