@@ -34,7 +34,7 @@ func leftOut(s planner.Summary, rule string) int64 {
 // rest is counted as left out.
 func TestPlanLimit(t *testing.T) {
 	t.Parallel()
-	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 12})})
+	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 4})})
 	cal := func(f masttest.File) bool {
 		return wanted(f) && strings.HasSuffix(f.Name, "_cal.fits") && f.Program == firstProgram
 	}
@@ -94,7 +94,7 @@ func TestPlanLimit(t *testing.T) {
 // those of which nobody tells a type.
 func TestPlanExposureTypes(t *testing.T) {
 	t.Parallel()
-	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 24, PerProgram: 4})})
+	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 12, PerProgram: 4})})
 	types, programs := map[string]int{}, map[string]bool{}
 	for f := range srv.Files(func(f masttest.File) bool { return wanted(f) && f.Product != "" }) {
 		types[f.ExpType]++
@@ -246,7 +246,7 @@ func TestPlanDisagreementAboutRights(t *testing.T) {
 // never stopped.
 func TestPlanLateKilled(t *testing.T) {
 	t.Parallel()
-	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 9, PerProgram: 3})})
+	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 3, PerProgram: 1})})
 	archive := client(t, srv.URL)
 	q := planner.Query{Programs: []string{"10001", "10002", "10003"}, ExpTypes: []string{"NRC_*", "MIR_*"}, Limit: "7"}
 	run := func(stopAt int, after bool) (string, planner.Summary, int) {
