@@ -131,7 +131,7 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) e
 	b.sized = true
 	job := jobOf(&c.File)
 	j := judge(&job, b, f.trust.now(), true, true)
-	if j.ruling != accept {
+	if j.ruling != accept || j.proof != queue.ProofArchive && j.proof != queue.ProofManifest {
 		return errors.Join(p.discard(), f.leftOut(ctx, c, LeftChecksum, found.key(&job)+hex.EncodeToString(b.md5)))
 	}
 	if found.changed() { // somebody writes to it: the bytes that were hashed may be gone
