@@ -101,8 +101,10 @@ benchonce: $(GOTEST) ## each benchmark once, so that none rots
 	$(GOTEST) -run '^$$' -bench . -benchtime=1x $(PLAIN)
 	$(RACECGO) $(GOTEST) -race -run '^$$' -bench . -benchtime=1x ./fetcher ./internal/cluster ./planner ./queue
 
-bench: ## all benchmarks, with allocations
+bench: ## all benchmarks, with allocations; then planning and the queue at a million rows (about ten minutes)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench Scale -benchtime 1x -timeout 20m ./planner -planner.observations=20000
+	$(GO) test -run '^$$' -bench 'Enqueue|Work' -benchtime 1x -timeout 20m ./queue -queue.files=1000000
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	FUZZTIME=$(FUZZTIME) sh tools/fuzz.sh
