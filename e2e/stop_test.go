@@ -123,7 +123,7 @@ func TestF62Preempted(t *testing.T) {
 		c.checkFinals(t, want)
 	}
 	// The node was lost for good with the last one: its time is over before it begins, so nothing is started.
-	c.env[1] = "SLURM_JOB_END_TIME=" + itoa(int(time.Now().Add(time.Minute).Unix()))
+	c.env[1] = "SLURM_JOB_END_TIME=" + itoa(int(time.Now().Add(-time.Second).Unix()))
 	before := len(s.bodies(t, time.Time{}))
 	c.run(t, run...).want(t, 10)
 	if n := len(s.bodies(t, time.Time{})) - before; n > 0 {
