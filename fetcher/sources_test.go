@@ -134,7 +134,6 @@ func TestMirror(t *testing.T) {
 // TestMirrorFails: whatever is wrong with a copy, the file comes from the archive, and no attempt is spent.
 func TestMirrorFails(t *testing.T) {
 	t.Parallel()
-	const victim = "jw01234001001_02101_00003_nrca1_cal.fits"
 	flip := func(b []byte) []byte {
 		b = bytes.Clone(b)
 		b[20000] ^= 4
@@ -184,7 +183,12 @@ func TestMirrorFails(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, masttest.Config{}, small(10)...)
+			files, victim := small(10), "jw01234001001_02101_00003_nrca1_cal.fits"
+			if tt.nosums { // and no structure that a wrong bit could break
+				victim = "jw01234001001_02101_00003_nrca1_x.txt"
+				files[3].Name = victim
+			}
+			w := newWorld(t, masttest.Config{}, files...)
 			w.sums = !tt.nosums
 			startBucket(w, func(rw http.ResponseWriter, r *http.Request, name string, b []byte) ([]byte, bool) {
 				if name != victim {
@@ -348,8 +352,14 @@ func TestNoLookUps(t *testing.T) {
 // TestExclusive: files that are not public are never asked of the bucket, nor looked up.
 func TestExclusive(t *testing.T) {
 	t.Parallel()
+	for _, exclusive := range []int{3, 6} {
+		testExclusive(t, exclusive)
+	}
+}
+
+func testExclusive(t *testing.T, exclusive int) {
 	files := small(6)
-	for i := range files[:3] {
+	for i := range files[:exclusive] {
 		files[i].ReleaseAt = time.Now().Add(1000 * time.Hour)
 	}
 	w := newWorld(t, masttest.Config{Tokens: []masttest.Token{{Value: "valid"}}}, files...)
@@ -365,8 +375,12 @@ func TestExclusive(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantWhole()
-	if res.Sources["mast"].Files != 3 || res.Sources["s3"].Files != 3 || len(b.requests()) != 3 {
-		t.Errorf("sources %+v and %d requests to the bucket, want three files from each", res.Sources, len(b.requests()))
+	public := 6 - exclusive
+	if res.Sources["mast"].Files != int64(exclusive) || res.Sources["s3"].Files != int64(public) || len(b.requests()) != public {
+		t.Errorf("sources %+v and %d requests to the bucket, want %d files from it", res.Sources, len(b.requests()), public)
+	}
+	if n := w.server.Count("/api/v0.1/path_lookup/"); public == 0 && n != 0 {
+		t.Errorf("%d look-ups of files that are not public", n)
 	}
 }
 
@@ -517,18 +531,40 @@ func TestBothBusy(t *testing.T) {
 // TestStatedByArchive (V5): a digest that the archive's own reply states is held against the bytes.
 func TestStatedByArchive(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, masttest.Config{}, exposure(1, "cal", 28800))
+	w := newWorld(t, masttest.Config{}, masttest.File{Name: "jw01234001001_02101_00001_nrca1_x.txt", Size: 28800})
 	w.sums = false
 	w.plan()
-	sum, err := hex.DecodeString(w.server.SHA256("mast:JWST/product/jw01234001001_02101_00001_nrca1_cal.fits"))
+	sum, err := hex.DecodeString(w.server.SHA256("mast:JWST/product/jw01234001001_02101_00001_nrca1_x.txt"))
 	w.must(err)
-	w.server.SetFault(masttest.Fault{URI: "*_cal.fits", Do: masttest.DoHeader, Value: "Repr-Digest: sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"},
-		masttest.Fault{URI: "*_cal.fits", Do: masttest.DoBitFlip, After: 20000, Count: 1})
+	w.server.SetFault(masttest.Fault{URI: "*_x.txt", Do: masttest.DoHeader, Value: "Repr-Digest: sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"},
+		masttest.Fault{URI: "*_x.txt", Do: masttest.DoBitFlip, After: 20000, Count: 1})
 	if _, err := w.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.wantWhole()
 	if n := len(w.server.BodyRequests("*")); n != 2 {
 		t.Errorf("%d requests, want a second one after a wrong bit", n)
+	}
+}
+
+// TestMirrorBlamesNobody: wrong bytes of the mirror do not use up the second fetch that the archive has.
+func TestMirrorBlamesNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, masttest.Config{}, small(4)...)
+	startBucket(w, func(_ http.ResponseWriter, _ *http.Request, name string, b []byte) ([]byte, bool) {
+		if strings.Contains(name, "_00003_") {
+			b = bytes.Clone(b)
+			b[20000] ^= 4
+		}
+		return b, false
+	})
+	w.plan()
+	w.cfg.Jobs, w.cfg.MirrorJobs, w.cfg.RequireSums = 1, 1, true
+	w.server.SetFault(masttest.Fault{URI: "*_00003_*", Path: "/api/v0.1/Download/file", Do: masttest.DoBitFlip, After: 21000, Count: 1})
+	if _, err := w.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if row := w.wantWhole()["jw01234001001_02101_00003_nrca1_cal.fits"]; row.Attempt != 1 {
+		t.Errorf("it took %d attempts, want one", row.Attempt)
 	}
 }
