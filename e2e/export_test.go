@@ -23,8 +23,10 @@ func TestExport(t *testing.T) {
 	c.run(t, append([]string{"get", "--program", program}, fast...)...).want(t, 0)
 	n := len(c.manifest(t))
 	dir := t.TempDir()
+	exports := 0
 	export := func(format string, flags ...string) string {
-		name := filepath.Join(dir, format+strings.Join(flags, ""))
+		exports++
+		name := filepath.Join(dir, format+itoa(exports))
 		args := append([]string{"manifest", "export", "-o", name, "--s3", s.url + "/stpubdata"}, flags...)
 		launch(t, dir, []string{"JWSTBULK_ARCHIVE=" + s.url, "MAST_API_TOKEN=" + token}, nil, binary("jwstbulk"), append(args, format, c.dir)...).
 			wait(t, 2*time.Minute).want(t, 0)
@@ -82,6 +84,28 @@ assert list(a["dataURI"]) == sorted(a["dataURI"]) == list(b["dataURI"])`
 		for _, flags := range [][]string{nil, {"--payload", "link"}, {"--payload", "copy"}} {
 			tool(t, dir, "/usr/bin/python3", script, export("bagit", flags...))
 		}
+	})
+	t.Run("copies are away", func(t *testing.T) {
+		to := t.TempDir()
+		name := export("metalink4", "--cloud", "--s3", "http://127.0.0.1:1/gone")
+		tool(t, to, "aria2c", "-q", "-j8", "--no-conf", "--max-tries=2", "--retry-wait=1", "-M", name)
+		tool(t, to, "sha256sum", "--quiet", "-c", sums)
+	})
+	t.Run("metalink4 by its rules", func(t *testing.T) {
+		const check = `import sys, xml.etree.ElementTree as x
+m = "{urn:ietf:params:xml:ns:metalink}"
+root = x.parse(sys.argv[1]).getroot()
+files = root.findall(m + "file")
+assert root.tag == m + "metalink" and len(files) == int(sys.argv[2]), (root.tag, len(files))
+for f in files:
+    name = f.get("name")
+    assert name and not name.startswith("/") and ".." not in name.split("/"), name  # 4.1.2.1
+    assert int(f.findtext(m + "size")) >= 0
+    hashes = {h.get("type"): h.text for h in f.findall(m + "hash")}
+    assert len(hashes["sha-256"]) == 64 and set(hashes) <= {"sha-256", "md5"}, hashes  # 4.2.4
+    urls = [(int(u.get("priority")), u.text) for u in f.findall(m + "url")]
+    assert [p for p, _ in urls] == [1, 2] and "stpubdata" in urls[0][1] and "Download/file" in urls[1][1], urls  # 4.2.16`
+		tool(t, dir, "/usr/bin/python3", "-c", check, export("metalink4", "--cloud"), itoa(n))
 	})
 	t.Run("as lists", func(t *testing.T) {
 		root := rootOf(t, c)
