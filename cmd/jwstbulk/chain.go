@@ -32,7 +32,7 @@ func nextLink(ctx context.Context, o output, c *cli.Context, deadline time.Time,
 		return runErr
 	}
 	if toldToEnd(ctx, deadline, time.Now()) {
-		o.say("the chain ends here: it was told to stop; `jwstbulk submit` begins it again")
+		o.say("told to stop: no next link is submitted; unless the batch system starts this one again, `jwstbulk submit` begins a new chain")
 		return runErr
 	}
 	again, later := linkAfter(errorCodes(runErr))
