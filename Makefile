@@ -112,7 +112,7 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 e2e-deps: $(VERSITYGW) ## install what the end-to-end tests need (Debian packages, as root, and an S3 server)
 	@sh tools/e2e-deps.sh install
 
-e2e-slurm: build static $(GOTEST) $(FUSEFS) ## chain, array and docs/hpc.md on a throw-away Slurm of this machine (Debian 12, installs it as root; 5 min)
+e2e-slurm: build static $(GOTEST) $(FUSEFS) ## chain, array and docs/hpc.md on a throw-away Slurm of this machine (Debian 12, installs it as root; 7 min)
 	$(GOTEST) -stream -tags e2e,slurm -count=1 -timeout 15m -run TestSlurm $(E2E_FLAGS) ./e2e
 
 e2e: build $(GOTEST) $(FUSEFS) $(VERSITYGW) ## the built programs as a user runs them, killed and lied to (under 20 min)

@@ -62,14 +62,18 @@ func testSlurmArray(t *testing.T, s *slurm, dir string) {
 	if r := c.run(t, "collect"); r.code != 10 { // at any moment
 		t.Errorf("collect in the middle: exit %d, want 10\n%s", r.code, r.stderr)
 	}
+	var woken []time.Time
 	for _, k := range lost {
 		until(t, "the shard of a lost task is worked on elsewhere", 2*time.Minute, func() bool { return len(c.journals(t, 1, k.shard)) > 1 })
+		woken = append(woken, time.Now())
 		signal(t, k.pid, syscall.SIGCONT)
 	}
 	until(t, "the jobs have ended", 5*time.Minute, func() bool { return len(s.queue(t, "%i")) == 0 })
 	until(t, "the lost tasks have ended", time.Minute, func() bool { return len(s.tasks(t)) == 0 })
 	c.run(t, "collect").want(t, 0)
-	checkFetches(t, c, archive.bodies(t, begin), rate, lost)
+	requests := archive.bodies(t, begin)
+	checkFetches(t, c, requests, lost)
+	checkBudget(t, requests, rate, woken)
 	s.checkNoToken(t, c, token)
 	checkSame(t, c, "--program", "10001")
 	checkCollectAgain(t, c)
@@ -126,8 +130,8 @@ func (c *campaign) journalLines(t *testing.T, shard string) []journalLine {
 }
 
 // checkFetches holds the requests for files against the journals: none was asked for after it was done, but by tasks of lost
-// nodes and by those who took over from them; and all tasks together kept to the rate.
-func checkFetches(t *testing.T, c *campaign, requests []request, rate int, lost []task) {
+// nodes and by those who took over from them.
+func checkFetches(t *testing.T, c *campaign, requests []request, lost []task) {
 	t.Helper()
 	shards := map[string]bool{}
 	for _, k := range lost {
@@ -156,16 +160,34 @@ func checkFetches(t *testing.T, c *campaign, requests []request, rate int, lost 
 			t.Errorf("%s was asked for %v after it was done", r.URI, r.Time.Sub(at))
 		}
 	}
-	most, mean := busiest(requests, 5*time.Second), float64(len(requests))/requests[len(requests)-1].Time.Sub(requests[0].Time).Seconds()
-	t.Logf("%d files in %d journals' lines, %d requests, %d of files of lost tasks that were done; %.1f requests a second, at most %d in five seconds",
-		len(files), len(lines), len(requests), by, mean, most)
+	t.Logf("%d files in %d journals' lines, %d requests, %d of files of lost tasks that were done", len(files), len(lines), len(requests), by)
 	if len(files) < 2000 || again > 0 {
 		t.Errorf("%d files, %d asked for after they were done, want 2,000 and none", len(files), again)
 	}
+}
+
+// checkBudget holds all tasks together to the rate. Where a lost task wakes up, it is one too many until it has seen that it
+// was overtaken: stretches of time that reach into the ten seconds after are left out.
+func checkBudget(t *testing.T, requests []request, rate int, woken []time.Time) {
+	t.Helper()
+	var run []request
+	most, all := 0, busiest(requests, budgetTime)
+	for i, r := range requests {
+		if i > 0 && slices.ContainsFunc(woken, func(w time.Time) bool { return r.Time.After(w) && requests[i-1].Time.Before(w.Add(10*time.Second)) }) {
+			most, run = max(most, busiest(run, budgetTime)), nil
+		}
+		run = append(run, r)
+	}
+	most = max(most, busiest(run, budgetTime))
+	mean := float64(len(requests)) / requests[len(requests)-1].Time.Sub(requests[0].Time).Seconds()
+	t.Logf("%.1f requests a second, at most %d in five seconds, %d around the waking of lost tasks", mean, most, all)
 	if limit := rate*5 + rate/2; most > limit {
 		t.Errorf("%d requests in five seconds, want at most %d", most, limit)
 	}
 }
+
+// budgetTime is the stretch of time in which the rate is held against the budget: bursts at the start of a task are short.
+const budgetTime = 5 * time.Second
 
 // busiest is the largest number of requests in any stretch of time.
 func busiest(requests []request, d time.Duration) int {

@@ -61,7 +61,7 @@ func TestSlurmChain(t *testing.T) {
 			t.Errorf("%s was sent whole %d times", uri, n)
 		}
 	}
-	most := busiest(requests, 5*time.Second)
+	most := busiest(requests, budgetTime)
 	t.Logf("%d links, %d files, %d requests, at most %d in five seconds, %d bytes sent of %d", len(logs)-1, len(files), len(requests), most, sent, total)
 	if len(files) < 500 || most > rate*5+rate/2 {
 		t.Errorf("%d files, %d requests in five seconds, want 500 and at most %d", len(files), most, rate*5+rate/2)
