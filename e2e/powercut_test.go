@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -131,12 +130,7 @@ func TestPowerCut(t *testing.T) {
 	needRoot(t)
 	catalog := synthetic(49, 300)
 	_, want := scout(t, catalog)
-	var kept atomic.Int64
-	t.Cleanup(func() { // after all of them
-		if kept.Load() == 0 && !t.Failed() {
-			t.Error("no part was continued after any cut")
-		}
-	})
+	kept := 0
 	for _, tt := range []struct {
 		name          string
 		sampled, full int
@@ -148,7 +142,7 @@ func TestPowerCut(t *testing.T) {
 		{"F48 torn writes to a file server", 3, 100, func(t *testing.T) disk { return &tornDir{mountFaults(t, "", "-volatile")} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+			// One at a time: the mount namespaces of anotherBoot would keep the others' file systems alive after a cut.
 			rng := random(t)
 			s := startSim(t, nil, append(catalog, rateFlag(12<<20)...)...)
 			var done, finals, continued int
@@ -161,8 +155,11 @@ func TestPowerCut(t *testing.T) {
 			}
 			t.Logf("%d cuts: of %d files in all %d were done and %d under final names; %d parts were continued from their flushed bytes",
 				n, n*len(want), done, finals, continued)
-			kept.Add(int64(continued))
+			kept += continued
 		})
+	}
+	if kept == 0 {
+		t.Error("no part was continued after any cut")
 	}
 }
 
