@@ -14,7 +14,8 @@ import (
 )
 
 // TestSameContentsSameBytes fetches one data set again and again, in every order, with other numbers of workers, in other
-// environments, from another address and with kills in between: the manifest must not tell.
+// environments, from the archive, its bucket or both, from another address and with kills in between: the manifest must not
+// tell.
 func TestSameContentsSameBytes(t *testing.T) {
 	rng := random(t)
 	sims := []*sim{startSim(t, nil, synthetic(20, 5000)...), startSim(t, nil, append(synthetic(20, 5000), "--latency", "2ms")...)}
@@ -22,10 +23,12 @@ func TestSameContentsSameBytes(t *testing.T) {
 	first.run(t, append([]string{"get", "--program", program}, fast...)...).want(t, 0)
 	kills := 0
 	for i := range count(20, 200) {
-		c := newCampaign(t, sims[rng.IntN(len(sims))])
+		s := sims[rng.IntN(len(sims))]
+		c := newCampaign(t, s)
 		c.env = shuffledEnv(rng)
 		get := []string{"get", "--program", program, "--rate", "0", "-j", itoa(1 + rng.IntN(16)),
-			"--order-by", []string{"plan", "size", "size,desc", "mixed"}[rng.IntN(4)]}
+			"--order-by", []string{"plan", "size", "size,desc", "mixed"}[rng.IntN(4)],
+			"--s3", s.url + "/stpubdata", "--source", []string{"auto", "s3", "mast"}[rng.IntN(3)]}
 		for range rng.IntN(3) {
 			p := c.start(t, get...)
 			select {
