@@ -118,3 +118,33 @@ func (s *summary) chunks(ctx context.Context, c *conn) error {
 	s.Observations, _, err = c.one(ctx, obs, s.queryID)
 	return err
 }
+
+type parkKey struct {
+	day    time.Time
+	reason Reason
+}
+
+func addParked(m map[parkKey]*ParkedUntil, due time.Time, reason Reason, files, bytes int64) {
+	k := parkKey{reason: reason}
+	if !due.IsZero() {
+		k.day = due.UTC().Truncate(24 * time.Hour)
+	}
+	p := m[k]
+	if p == nil {
+		p = &ParkedUntil{Day: k.day, Reason: reason}
+		m[k] = p
+	}
+	p.Files += files
+	p.Bytes += bytes
+}
+
+func sortParked(m map[parkKey]*ParkedUntil) []ParkedUntil {
+	var out []ParkedUntil
+	for _, p := range m {
+		out = append(out, *p)
+	}
+	slices.SortFunc(out, func(a, b ParkedUntil) int {
+		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Reason, b.Reason))
+	})
+	return out
+}
