@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // OpenWithFault opens a queue that asks fault at each point where it may break: commit, committed, journal-write,
@@ -14,6 +16,18 @@ func OpenWithFault(ctx context.Context, cfg Config, fault func(point string) err
 // OpenExclusive opens a queue as on a network file system.
 func OpenExclusive(ctx context.Context, cfg Config) (*Queue, error) {
 	return open(ctx, cfg, hooks{exclusive: true})
+}
+
+// DupLocks copies the descriptors of the campaign's locks, as a fork does for a program that is being started.
+func (q *Queue) DupLocks() (fds []int, err error) {
+	for _, l := range q.locks {
+		fd, err := unix.Dup(int(l.f.Fd()))
+		if err != nil {
+			return fds, err
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
 }
 
 // Exec runs SQL on the writer's connection, outside the API: to break rules and see them hold.

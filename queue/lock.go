@@ -45,14 +45,14 @@ func lockFile(path string, owner Owner) (*fileLock, error) {
 	}
 	l := &fileLock{f: f}
 	if err := l.sign(owner); err != nil {
-		_ = f.Close() // the signature's error is returned
+		_ = unlock(f) // the signature's error is returned
 		return nil, fmt.Errorf("signing the lock %q: %w", path, err)
 	}
 	return l, nil
 }
 
-// Held reports whether a process has the campaign in dir, or may have it: only a lock that can be taken is free. It proves
-// nothing on a file system whose locks do not work.
+// Held reports whether a process has the campaign in dir, or may have it: only a lock that can be taken is free. To find
+// out it takes the lock for an instant, at which Open fails. It proves nothing on a file system whose locks do not work.
 func Held(dir string) bool {
 	f, err := os.Open(filepath.Join(dir, stateDir, "lock"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -61,8 +61,9 @@ func Held(dir string) bool {
 	if err != nil {
 		return true
 	}
-	defer f.Close() // only locked, and closing drops that
-	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
+	held := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
+	_ = unlock(f) // nothing was written
+	return held
 }
 
 func (l *fileLock) sign(owner Owner) error {
@@ -77,10 +78,13 @@ func (l *fileLock) sign(owner Owner) error {
 	return err
 }
 
-// release wipes the signature and drops the lock: by itself, not by closing alone, for a program that is just being started by
-// this process still has the file open until it begins.
-func (l *fileLock) release() error {
-	return errors.Join(l.f.Truncate(0), unix.Flock(int(l.f.Fd()), unix.LOCK_UN), l.f.Close())
+// release wipes the signature and drops the lock.
+func (l *fileLock) release() error { return errors.Join(l.f.Truncate(0), unlock(l.f)) }
+
+// unlock drops the lock and closes f: not by closing alone, for a program that is just being started by this process still has
+// the file open until it begins.
+func unlock(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
 }
 
 // readOwner returns the zero Owner for what it cannot read: the lock may have been taken but not signed yet.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"jwstbulk/queue"
@@ -96,6 +97,33 @@ func TestLockIsFreeAfterClose(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestLockIsFreeWhileAProgramStarts: between fork and exec a new program has copies of this process's descriptors. They must
+// not keep the lock when this process gives it back.
+func TestLockIsFreeWhileAProgramStarts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	q := openAt(t, dir, nil)
+	fds, err := q.DupLocks()
+	t.Cleanup(func() {
+		for _, fd := range fds {
+			_ = syscall.Close(fd)
+		}
+	})
+	if err != nil || len(fds) != 2 {
+		t.Fatalf("DupLocks = %v, %v, want both locks", fds, err)
+	}
+	if !queue.Held(dir) {
+		t.Error("an open campaign is not held")
+	}
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if queue.Held(dir) {
+		t.Error("a closed campaign is still held")
+	}
+	openAt(t, dir, nil)
 }
 
 func TestUnsignedLock(t *testing.T) {
