@@ -62,3 +62,13 @@ func NormalWhere(q Query) []string {
 	}
 	return n.Where
 }
+
+// ObservationsAfterEmpty is how many observations a request asks for after one reply with rows and then so many without.
+func ObservationsAfterEmpty(replies int) int {
+	p := newPace(Config{FirstObsids: 8, MaxObsids: 64, MaxProductRows: 1000})
+	p.answered(8, 800, true)
+	for range replies {
+		p.answered(p.n, 0, true)
+	}
+	return p.n
+}

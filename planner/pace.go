@@ -62,7 +62,7 @@ func (p *pace) answered(obsids int, rows int64, quick bool) {
 	}
 	p.n = min(p.n, p.limit)
 	if p.rate > 0 {
-		p.n = min(p.n, int(float64(p.most)/p.rate))
+		p.n = int(min(float64(p.n), float64(p.most)/p.rate)) // the quotient may exceed all integers
 	}
 	p.n = max(p.n, 1)
 }

@@ -7,6 +7,16 @@ import (
 	"jwstbulk/planner"
 )
 
+// After any number of replies for observations without products the requests are as large as they may be.
+func TestPaceOfEmptyReplies(t *testing.T) {
+	t.Parallel()
+	for _, replies := range []int{20, 60, 100, 2000} {
+		if n := planner.ObservationsAfterEmpty(replies); n != 64 {
+			t.Errorf("after %d replies without rows a request asks for %d observations, want 64", replies, n)
+		}
+	}
+}
+
 // An archive that cannot join many rows and answers EXECUTING now and then is asked little more often than its limit makes
 // needful, and the plan is that of an archive without limits. The whole size, with resets, is an end-to-end test.
 func TestPlanLearnsLimit(t *testing.T) {
