@@ -91,6 +91,7 @@ func sniffConfig(head []byte) bool {
 	return false
 }
 
+// readConfig takes the folder from an output that has the file's own name: curl pairs addresses and outputs in any order.
 func readConfig(r io.Reader, l *listing) error {
 	return readLinesRaw(r, l, func(line string) (ListItem, bool, error) {
 		m := configLine.FindStringSubmatch(strings.TrimSpace(line))
@@ -100,8 +101,11 @@ func readConfig(r io.Reader, l *listing) error {
 		case m[1] == "url":
 			it, err := parseLocation(unquoteConfig(m[2]))
 			return it, err == nil, err
-		case m[1] == "output" && len(l.Items) > 0 && l.Items[len(l.Items)-1].Folder == "":
-			l.Items[len(l.Items)-1].Folder = outputFolder(unquoteConfig(m[2]))
+		case m[1] == "output" && len(l.Items) > 0:
+			it, out := &l.Items[len(l.Items)-1], unquoteConfig(m[2])
+			if path.Base(out) == fileName(it.URI) {
+				it.Folder = outputFolder(out)
+			}
 		}
 		return ListItem{}, false, nil
 	})

@@ -87,6 +87,33 @@ func TestExportedFormsThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestConfigOutputs: an output gives a folder to its own file and to no other, where outputs come first or an address was left out.
+func TestConfigOutputs(t *testing.T) {
+	t.Parallel()
+	url := func(name string) string {
+		return "url = \"https://mast.stsci.edu/api/v0.1/Download/file?uri=mast:JWST/product/" + name + "\"\n"
+	}
+	out := func(folder, name string) string { return "output = \"JWST/" + folder + "/" + name + "\"\n" }
+	for name, tt := range map[string]struct{ in, want string }{
+		"addresses first": {url("jw01_cal.fits") + out("a", "jw01_cal.fits") + url("jw02_cal.fits") + out("b", "jw02_cal.fits"), "jw01_cal.fits a, jw02_cal.fits b, "},
+		"outputs first":   {out("a", "jw01_cal.fits") + url("jw01_cal.fits") + out("b", "jw02_cal.fits") + url("jw02_cal.fits"), "jw01_cal.fits , jw02_cal.fits , "},
+		"one left out":    {url("jw01_cal.fits") + "url = \"https://example.org/jw02_cal.fits\"\n" + out("b", "jw02_cal.fits"), "jw01_cal.fits , "},
+	} {
+		l, err := planner.ReadList(strings.NewReader(tt.in), planner.ListConfig{SkipBad: true})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := ""
+		for _, it := range l.Items {
+			got += strings.TrimPrefix(it.URI, "mast:JWST/product/") + " " + it.Folder + ", "
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
 func FuzzReadListExport(f *testing.F) {
 	sum := strings.Repeat("0", 64)
 	f.Add(sum + "  JWST/o/jw01_cal.fits\n")
