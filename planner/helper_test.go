@@ -3,6 +3,7 @@ package planner_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,40 @@ func (r *rig) plan(q planner.Query) planner.Summary {
 		r.t.Fatalf("Plan = %v", err)
 	}
 	return s
+}
+
+// planStopped plans q, is stopped before or after its request stopAt (0: never), opens the campaign again and plans to the end.
+// It returns the last summary and how many requests the first plan made.
+func (r *rig) planStopped(q planner.Query, stopAt int, after bool) (s planner.Summary, requests int) {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.t.Context())
+	defer cancel()
+	archive := r.cfg.Archive
+	r.cfg.Archive = hooked{archive, func(string, []int64) error {
+		if requests++; requests == stopAt {
+			cancel()
+			if !after {
+				return ctx.Err()
+			}
+		}
+		return nil
+	}}
+	s, err := r.planner().Plan(ctx, q)
+	r.cfg.Archive = archive
+	if stopAt == 0 {
+		if err != nil {
+			r.t.Fatalf("Plan = %v", err)
+		}
+		return s, requests
+	}
+	if !errors.Is(err, context.Canceled) {
+		r.t.Fatalf("Plan stopped at request %d = %v, want a cancelled context", stopAt, err)
+	}
+	r.open()
+	if s = r.plan(q); !s.Resumed || !s.Complete() {
+		r.t.Errorf("plan after a stop at request %d = %+v", stopAt, s)
+	}
+	return s, requests
 }
 
 func (r *rig) dump() string {

@@ -1,7 +1,6 @@
 package planner_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -247,33 +246,11 @@ func TestPlanDisagreementAboutRights(t *testing.T) {
 func TestPlanLateKilled(t *testing.T) {
 	t.Parallel()
 	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 3, PerProgram: 1})})
-	archive := client(t, srv.URL)
 	q := planner.Query{Programs: []string{"10001", "10002", "10003"}, ExpTypes: []string{"NRC_*", "MIR_*"}, Limit: "7"}
 	run := func(stopAt int, after bool) (string, planner.Summary, int) {
 		r := newRigOn(t, srv)
 		r.cfg.FirstObsids = 2
-		n := 0
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		r.cfg.Archive = hooked{archive, func(string, []int64) error {
-			if n++; n == stopAt {
-				cancel()
-				if !after {
-					return ctx.Err()
-				}
-			}
-			return nil
-		}}
-		s, err := r.planner().Plan(ctx, q)
-		if stopAt > 0 {
-			if !errors.Is(err, context.Canceled) {
-				t.Fatalf("Plan stopped at request %d = %v, want a cancelled context", stopAt, err)
-			}
-			r.open()
-			s = r.plan(q)
-		} else if err != nil {
-			t.Fatal(err)
-		}
+		s, n := r.planStopped(q, stopAt, after)
 		return r.dump(), s, n
 	}
 	want, s, requests := run(0, false)

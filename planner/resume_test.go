@@ -21,37 +21,11 @@ import (
 func TestPlanKilled(t *testing.T) {
 	t.Parallel()
 	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 15, PerProgram: 5, Planned: 4, Exclusive: 2})})
-	archive := client(t, srv.URL)
 	q := planner.Query{Instruments: []string{"NIRCAM", "MIRI"}, Dates: []string{"2020-01-01.."}}
 	run := func(stopAt int, after bool) (string, int) {
-		r := &rig{t: t, dir: t.TempDir(), srv: srv}
-		r.open()
+		r := newRigOn(t, srv)
 		r.cfg.MaxRows = 4
-		n := 0
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		r.cfg.Archive = hooked{archive, func(string, []int64) error {
-			if n++; n == stopAt {
-				cancel()
-				if !after {
-					return ctx.Err()
-				}
-			}
-			return nil
-		}}
-		_, err := r.planner().Plan(ctx, q)
-		if stopAt > 0 {
-			if !errors.Is(err, context.Canceled) {
-				t.Fatalf("Plan stopped at request %d = %v, want a cancelled context", stopAt, err)
-			}
-			r.open()
-			r.cfg.Archive = hooked{archive, func(string, []int64) error { return nil }}
-			if s := r.plan(q); !s.Resumed || !s.Complete() {
-				t.Errorf("plan after a stop at request %d = %+v", stopAt, s)
-			}
-		} else if err != nil {
-			t.Fatal(err)
-		}
+		_, n := r.planStopped(q, stopAt, after)
 		return r.dump(), n
 	}
 	want, requests := run(0, false)
