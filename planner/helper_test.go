@@ -27,9 +27,15 @@ type rig struct {
 func newRig(t *testing.T, cfg masttest.Config) *rig {
 	t.Helper()
 	cfg.MetadataOnly = true
-	r := &rig{t: t, dir: t.TempDir(), srv: masttest.Start(t, cfg)}
+	return newRigOn(t, masttest.Start(t, cfg))
+}
+
+// newRigOn is a campaign of its own with an archive that others ask too.
+func newRigOn(t *testing.T, srv *masttest.Server) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: t.TempDir(), srv: srv}
 	r.open()
-	r.cfg.Archive = client(t, r.srv.URL)
+	r.cfg.Archive = client(t, srv.URL)
 	return r
 }
 

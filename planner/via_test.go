@@ -71,15 +71,6 @@ func TestPlanViaKeywords(t *testing.T) {
 	}
 }
 
-// newRigOn is a campaign of its own with an archive that others ask too.
-func newRigOn(t *testing.T, srv *masttest.Server) *rig {
-	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), srv: srv}
-	r.open()
-	r.cfg.Archive = client(t, srv.URL)
-	return r
-}
-
 // fitsFacts says of each FITS file of a campaign what must not depend on the route.
 func fitsFacts(r *rig) map[string]string {
 	out := map[string]string{}
