@@ -13,12 +13,9 @@ import (
 
 // TestKillUpdateAtSyscall kills updates of a few files, previews among them, inside system calls, each at the n-th of one
 // thread; the next update must end as if nothing had happened: the files and records of a fresh download, the old versions in
-// the directory for them, and nothing left behind. A soak takes every n until three updates in a row never got so far.
+// the directory for them, and nothing left behind.
 func TestKillUpdateAtSyscall(t *testing.T) {
-	calls := []struct {
-		name string
-		most int // the highest n worth trying in a sample
-	}{
+	calls := []syscallKills{
 		{"openat", 80}, {"write", 40}, {"/^f(data)?sync$", 10}, {"/^rename", 6}, {"/^unlink", 6}, {"/^link", 2}, {"/^mkdir", 2}, {"pwrite64", 40},
 	}
 	s := startSim(t, nil, append(synthetic(20, 3000), "--control", "/_sim/")...)
@@ -55,30 +52,7 @@ func TestKillUpdateAtSyscall(t *testing.T) {
 		return killed
 	}
 	for _, call := range calls {
-		t.Run(call.name, func(t *testing.T) {
-			killed, tried := 0, 0
-			if soak() {
-				for survived := 0; survived < 3; {
-					tried++
-					if killedAt(t, call.name, tried) {
-						killed, survived = killed+1, 0
-					} else {
-						survived++
-					}
-				}
-			} else {
-				for _, n := range []int{1, 1 + random(t).IntN(call.most)} {
-					tried++
-					if killedAt(t, call.name, n) {
-						killed++
-					}
-				}
-			}
-			t.Logf("%d of %d updates were killed", killed, tried)
-			if killed == 0 {
-				t.Error("no update was killed")
-			}
-		})
+		t.Run(call.name, func(t *testing.T) { call.each(t, killedAt) })
 	}
 }
 
