@@ -50,6 +50,7 @@ type Config struct {
 	AcceptSize  bool          // take the server's word for the length where the catalogue differs
 	Shared      bool          // other processes fetch other files into the same directory: parts are neither swept nor taken over
 	Pauses      Pauses        // waits that the archive asked of others who share its budget; nil: none
+	MaySend     func() bool   // asked before each request for a file, after all waits, by several goroutines; false sends none, and whoever says so ends ctx. nil: yes
 	NetworkFS   bool          // the campaign lies on a network file system: locks prove nothing
 
 	// Candidates are files on disk that may be some of the queue's; they are taken over before the first file is fetched if

@@ -2,6 +2,7 @@ package fetcher_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"os"
 	"path/filepath"
@@ -103,4 +104,39 @@ func TestMeetAtFinalName(t *testing.T) {
 	if got := w.server.BodyRequests("*_cal.fits"); len(got) != 2 || len(parts(t, w.dir)) != 0 {
 		t.Errorf("%d requests, parts %v, want 2 and none", len(got), parts(t, w.dir))
 	}
+}
+
+// TestMaySend: once it is said that no request may be sent none is, although a file was claimed and its turn had come.
+func TestMaySend(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, masttest.Config{}, exposure(1, "cal", 28800), exposure(2, "cal", 28800), exposure(3, "cal", 28800))
+	w.plan()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	asked := 0
+	w.cfg.Jobs = 1
+	w.cfg.MaySend = func() bool {
+		if asked++; asked > 1 {
+			stop()
+			return false
+		}
+		return true
+	}
+	r, err := w.run(ctx)
+	if err != nil || !r.Drained {
+		t.Errorf("Run = %+v, %v, want it drained", r, err)
+	}
+	if n := len(w.server.BodyRequests("*")); n != 1 || asked != 2 {
+		t.Errorf("%d requests, asked %d times, want 1 and 2", n, asked)
+	}
+	for name, row := range w.rows() {
+		if row.State != queue.Done && row.State != queue.Pending {
+			t.Errorf("%s is %s, want done or pending", name, row.State)
+		}
+	}
+	w.cfg.MaySend = nil
+	if _, err := w.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantWhole()
 }

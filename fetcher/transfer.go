@@ -80,6 +80,10 @@ func (a *attempt) passGates(ctx context.Context) (probe bool, err error) {
 			a.src.gate.cancel(probe)
 			return false, errDrain
 		}
+		if may := a.cfg.MaySend; may != nil && !may() {
+			a.src.gate.cancel(probe)
+			return false, errDrain
+		}
 		if a.src.gate.open(time.Now(), probe) {
 			return probe, nil
 		}

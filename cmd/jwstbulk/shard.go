@@ -60,11 +60,12 @@ func runShard(ctx context.Context, o output, c *cli.Context, r runOptions) (err 
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 	o.say("shard %d of round %d, job %s, restart %d, attempt %d at it", cfg.Shard, cfg.Round, orDash(cfg.Job), cfg.Restart, t.Earlier+1)
-	if cluster.WhereAmI(os.Getenv).System != "" {
-		pause(ctx, rand.N(startSpread(os.Getenv)))
-	}
-	ctx, stop := untilOvertaken(ctx, o, t)
+	ctx, stop, maySend := untilOvertaken(ctx, o, t)
 	defer stop()
+	r.fetch.MaySend = maySend
+	if cluster.WhereAmI(os.Getenv).System != "" { // who starts it by hand knows what else runs
+		pause(ctx, startPause(t.Unended(), os.Getenv))
+	}
 	r.plan.campaign.StateDir, r.plan.campaign.Journal, r.plan.campaign.Create = t.StateDir, t.Journal, true
 	r.plan.campaign.QueuePath = ""
 	if !c.IsSet("linger") {
@@ -104,31 +105,43 @@ func taskConfig(c *cli.Context, dir string) (cluster.TaskConfig, error) {
 // errOvertaken is the cause of a task's end that another attempt at its shard brought about.
 var errOvertaken = errors.New("a later attempt at this shard has begun")
 
-// lookForOthers is how often a task looks for a later attempt at its shard.
-const lookForOthers = 5 * time.Second
-
 // untilOvertaken returns a context that ends when a later attempt at the shard begins, as after the loss of a node whose tasks
-// go on: two attempts at once would take more than the budget, and the same files.
-func untilOvertaken(ctx context.Context, o output, t *cluster.Task) (context.Context, func()) {
+// go on: two attempts at once would take more than the budget, and the same files. maySend is to be asked before each request:
+// a task that was asleep looks first.
+func untilOvertaken(ctx context.Context, o output, t *cluster.Task) (_ context.Context, stop func(), maySend func() bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	var once sync.Once
+	look := func(maxAge time.Duration) (overtaken bool) {
+		yes, err := t.Overtaken(maxAge)
+		if err != nil || !yes { // what cannot be read now may be the next time
+			return false
+		}
+		once.Do(func() {
+			o.say("%v: leaving it to that one", errOvertaken)
+			cancel(errOvertaken)
+		})
+		return true
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for {
-			pause(ctx, lookForOthers)
-			if ctx.Err() != nil {
-				return
-			}
-			if yes, err := t.Overtaken(); err == nil && yes { // what cannot be read now may be the next time
-				o.say("%v: leaving it to that one", errOvertaken)
-				cancel(errOvertaken)
-				return
-			}
+		for ctx.Err() == nil && !look(0) {
+			pause(ctx, cluster.LookAge)
 		}
 	})
 	return ctx, func() {
 		cancel(nil)
 		wg.Wait()
+	}, func() bool { return !look(cluster.LookAge) }
+}
+
+// startPause is how long a task of a batch system waits before its first request; unended: an earlier attempt at its shard
+// may still be at work.
+func startPause(unended bool, getenv func(string) string) time.Duration {
+	d := rand.N(startSpread(getenv))
+	if unended {
+		d += cluster.Handover
 	}
+	return d
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"jwstbulk/internal/durable"
@@ -34,12 +35,17 @@ type Task struct {
 	Earlier  int    // attempts before this one
 	Trust    queue.Trust
 
-	cfg  TaskConfig
-	root *os.Root
-	own  Attempt
-	seen map[string]bool              // journals that began before ours; of Overtaken after the start
-	done map[string]bool              // finished by earlier attempts
-	last map[string]queue.OutcomeLine // what earlier attempts left
+	cfg     TaskConfig
+	root    *os.Root
+	own     Attempt
+	unended bool                         // an earlier attempt has left no end
+	done    map[string]bool              // finished by earlier attempts
+	last    map[string]queue.OutcomeLine // what earlier attempts left
+
+	mu        sync.Mutex      // guards all below, after the start
+	seen      map[string]bool // journals that began before ours
+	looked    time.Time       // when Overtaken looked; zero if it has not
+	overtaken bool
 }
 
 // StartTask begins an attempt: it reads what earlier ones did and begins a journal. ErrNoShard if there is no such list. The
@@ -71,6 +77,7 @@ func StartTask(cfg TaskConfig) (_ *Task, err error) {
 	t.Earlier = len(earlier.Attempts)
 	for _, a := range earlier.Attempts {
 		t.seen[a.Name] = true
+		t.unended = t.unended || !a.Ended
 	}
 	for _, l := range earlier.Returned.Done {
 		t.done[l.URI] = true
@@ -115,33 +122,6 @@ func (t *Task) begin() error {
 		t.Journal = filepath.Join(t.cfg.Dir, filepath.FromSlash(name))
 		return durable.SyncDir(t.root, RoundDir(t.cfg.Round))
 	}
-}
-
-// Overtaken reports whether a later attempt at the shard has begun: whoever started it takes this one for dead, and its
-// share of the budget is used by the other. Of two attempts at most one is overtaken. It may be called by one goroutine
-// while others use the task.
-func (t *Task) Overtaken() (bool, error) {
-	names, err := journalNames(t.root, t.cfg.Round)
-	if err != nil {
-		return false, err
-	}
-	for _, name := range names[t.cfg.Shard] {
-		if t.seen[name] || name == t.own.Name {
-			continue
-		}
-		j, err := readJournal(t.root, path.Join(RoundDir(t.cfg.Round), name))
-		if err != nil {
-			return false, err
-		}
-		if j.attempt.Started.IsZero() {
-			continue // it is being begun
-		}
-		if order := older(t.own, j.attempt); order < 0 || order == 0 && t.own.Name < name {
-			return true, nil
-		}
-		t.seen[name] = true
-	}
-	return false, nil
 }
 
 // scratch makes the directory of the task's own queue, and removes those of dead tasks on the same local disk.

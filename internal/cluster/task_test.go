@@ -94,31 +94,3 @@ func TestScratchOfDeadTasks(t *testing.T) {
 		}
 	}
 }
-
-// TestOvertaken: of attempts at one shard the latest one is not overtaken, and all others are.
-func TestOvertaken(t *testing.T) {
-	t.Parallel()
-	h := newHome(t, 4)
-	round := h.lend(t, 2)
-	other := h.start(t, round, 1, "9")
-	var all []*attempt
-	for i := range 3 {
-		all = append(all, h.start(t, round, 0, "1"))
-		for k, a := range all {
-			if yes, err := a.Overtaken(); yes != (k < i) || err != nil {
-				t.Errorf("after %d attempts, Overtaken of number %d = %v, %v", i+1, k+1, yes, err)
-			}
-		}
-	}
-	if err := os.WriteFile(filepath.Join(h.dir, cluster.RoundDir(round), "0.1.7.jsonl"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range []*attempt{all[2], other} {
-		if yes, err := a.Overtaken(); yes || err != nil {
-			t.Errorf("Overtaken = %v, %v, want false: the newest journal says nothing yet, and other shards are no matter", yes, err)
-		}
-	}
-	for _, a := range append(all, other) {
-		a.kill(t)
-	}
-}
