@@ -46,7 +46,7 @@ func parseFaults(text string) []faultRow {
 
 // CheckFaults holds the table of faults in text against the tests of the tree: it has each of the numbers once, every test
 // it names exists in a package of that last element (cmd stands for cmd/jwstbulk), with a literal that begins with the
-// subtest's name, and one test of each row carries the row's number in its name. It returns one line for each breach.
+// subtest's name as a word, and one test of each row carries the row's number in its name. It returns one line for each breach.
 func (t *Tree) CheckFaults(text string, numbers []string) []string {
 	var out []string
 	count := map[string]int{}
@@ -58,7 +58,7 @@ func (t *Tree) CheckFaults(text string, numbers []string) []string {
 			switch {
 			case !ok:
 				out = append(out, fmt.Sprintf("%s: there is no test %s %s", row.number, test.pkg, test.name))
-			case test.sub != "" && !strings.Contains(body, `"`+test.sub):
+			case test.sub != "" && !regexp.MustCompile(`"`+test.sub+`\b`).MatchString(body):
 				out = append(out, fmt.Sprintf("%s: %s %s has no subtest %s", row.number, test.pkg, test.name, test.sub))
 			}
 			numbered = numbered || test.sub == row.number || strings.HasPrefix(test.name, "Test"+row.number) && !isDigit(test.name[len("Test"+row.number):])

@@ -37,7 +37,7 @@ func TestCheckFaults(t *testing.T) {
 	t.Parallel()
 	tree, err := layers.Load(fstest.MapFS{
 		"go.mod":      {Data: []byte("module m\n")},
-		"p/p_test.go": {Data: []byte("package p\nfunc TestA() { run(\"F1 one\") }\nfunc TestF20B() {}\nfunc TestF3C() {}\n")},
+		"p/p_test.go": {Data: []byte("package p\nfunc TestA() { run(\"F1 one\", \"F40\") }\nfunc TestF20B() {}\nfunc TestF3C() {}\n")},
 	})
 	if err != nil {
 		t.Fatal(err)
