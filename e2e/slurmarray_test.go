@@ -91,16 +91,6 @@ func (s *slurm) loseNodeAsleep(t *testing.T, c *campaign, but ...string) (lost [
 	return lost
 }
 
-// journals returns the names of a shard's journals.
-func (c *campaign) journals(t *testing.T, round int, shard string) []string {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(c.dir, ".jwstbulk/shard", strconv.Itoa(round), shard+".*.*.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return names
-}
-
 // journalLines reads all journals of a shard of all rounds; shard may be a glob.
 func (c *campaign) journalLines(t *testing.T, shard string) []journalLine {
 	t.Helper()
@@ -172,21 +162,6 @@ func checkBudget(t *testing.T, requests []request, rate int) {
 	if limit := rate*5 + rate/2; most > limit {
 		t.Errorf("%d requests in five seconds, want at most %d", most, limit)
 	}
-}
-
-// budgetTime is the stretch of time in which the rate is held against the budget: bursts at the start of a task are short.
-const budgetTime = 5 * time.Second
-
-// busiest is the largest number of requests in any stretch of time.
-func busiest(requests []request, d time.Duration) int {
-	most, from := 0, 0
-	for i := range requests {
-		for requests[i].Time.Sub(requests[from].Time) >= d {
-			from++
-		}
-		most = max(most, i-from+1)
-	}
-	return most
 }
 
 // checkSame compares the campaign with one that a single machine fetched.
