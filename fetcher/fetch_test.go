@@ -446,3 +446,27 @@ func TestLostFile(t *testing.T) {
 		}
 	}
 }
+
+// TestLostFileOfTask: that is said too of a file that a task fetched, of which this queue has seen no attempt.
+func TestLostFileOfTask(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, masttest.Config{}, exposure(1, "cal", 28800))
+	w.plan()
+	row := w.rows()[exposure(1, "cal", 0).Name]
+	q := w.open()
+	run, err := q.StartRun(t.Context(), queue.RunInfo{Command: "test"})
+	w.must(err)
+	rep, err := q.TakeBack(t.Context(), run, 1, 0, queue.Returned{Done: []queue.JournalLine{{URI: row.URI, Path: row.Path, Size: row.Size,
+		SHA256: strings.Repeat("0", 64), MD5: strings.Repeat("0", 32), Proof: queue.ProofStructure, At: 1}}})
+	w.must(err)
+	w.close(q)
+	if rep.Done != 1 {
+		t.Fatalf("TakeBack = %+v, want one file done", rep)
+	}
+	res, err := w.run(t.Context())
+	w.must(err)
+	w.wantWhole()
+	if res.Changed != 1 || !strings.Contains(w.notes.text(), "another version") {
+		t.Errorf("%d changed, notes %q; want one that is told", res.Changed, w.notes.text())
+	}
+}

@@ -169,9 +169,6 @@ func lost(why string, file *queue.File) string {
 
 // lostSum returns the SHA-256, in hex, of a done file that was lost and is fetched again; "" for all others.
 func (a *attempt) lostSum(ctx context.Context) (sum string, err error) {
-	if a.job.Attempt < 2 {
-		return "", nil // it was never done
-	}
 	events, err := a.cfg.Queue.Events(ctx, a.job.ID)
 	if err != nil {
 		return "", asQueueError(err)
