@@ -135,6 +135,9 @@ func (a *attempt) leave() (queue.Part, error) {
 func (a *attempt) record(ctx, recCtx context.Context, v verdict, cause error, left queue.Part) (queue.State, error) {
 	q := a.cfg.Queue
 	o := queue.Outcome{Reason: v.reason, Detail: describe(cause, v), LastSHA: a.job.LastSHA, Part: left}
+	if a.elsewhere { // nor does a copy count in the next attempt
+		o.LastSHA = nil
+	}
 	var outage *outageError
 	switch v.class {
 	case classDrain, classStop:

@@ -568,3 +568,27 @@ func TestMirrorBlamesNobody(t *testing.T) {
 		t.Errorf("it took %d attempts, want one", row.Attempt)
 	}
 }
+
+// TestMirrorBlamesNobodyLater: nor do they in the next attempt.
+func TestMirrorBlamesNobodyLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, masttest.Config{}, small(4)...)
+	startBucket(w, func(_ http.ResponseWriter, _ *http.Request, name string, b []byte) ([]byte, bool) {
+		if strings.Contains(name, "_00003_") {
+			b = bytes.Clone(b)
+			b[20000] ^= 4
+		}
+		return b, false
+	})
+	w.plan()
+	w.cfg.Jobs, w.cfg.MirrorJobs, w.cfg.RequireSums = 1, 1, true
+	const download = "/api/v0.1/Download/file"
+	w.server.SetFault(masttest.Fault{URI: "*_00003_*", Path: download, Do: masttest.DoStatus, Status: 500, Count: 1},
+		masttest.Fault{URI: "*_00003_*", Path: download, Do: masttest.DoBitFlip, After: 21000, Count: 2})
+	if _, err := w.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if row := w.wantWhole()["jw01234001001_02101_00003_nrca1_cal.fits"]; row.Attempt != 2 {
+		t.Errorf("it took %d attempts, want two", row.Attempt)
+	}
+}
