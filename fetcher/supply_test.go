@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"jwstbulk/internal/mast"
+	"jwstbulk/queue"
 )
 
 // TestHealth: two failures in twenty attempts rest a source for ten minutes, and after that it starts anew.
@@ -72,6 +73,21 @@ func TestSooner(t *testing.T) {
 		if got := (&attempt{Fetcher: f}).sooner(); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
+	}
+}
+
+// TestNoCopyIsNoAnswer: that there is no copy of a file is no sign of life of the mirror, which was not asked.
+func TestNoCopyIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	g := newHostGate(time.Hour, func(s string) { t.Logf("note: %s", s) })
+	f := &Fetcher{cfg: Config{MirrorOnly: true}, mirror: newSupply(S3{}, 1, -1, g)}
+	a := &attempt{Fetcher: f, job: &queue.Job{URI: "none"}, src: f.mirror}
+	g.bad("other", false, errors.New("no route"))
+	if err := a.hostSays(t.Context(), a.noCopy(errNoCopy), true); !errors.Is(err, errNoCopy) {
+		t.Errorf("hostSays = %v, want errNoCopy", err)
+	}
+	if g.ever || g.outage.IsZero() {
+		t.Error("the outage is over, though the mirror has not answered")
 	}
 }
 

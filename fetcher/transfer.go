@@ -119,6 +119,8 @@ func (a *attempt) hostSays(ctx context.Context, err error, probe bool) error {
 	switch {
 	case a.optional(): // nobody waits for it; its health decides
 		a.src.gate.cancel(probe)
+	case errors.Is(err, errNoCopy): // it was not asked
+		a.src.gate.cancel(probe)
 	case v.class == classOutage:
 		a.src.gate.bad(a.job.URI, false, err)
 	case v.class == classGate, v.class == classStop: // our own lack of sockets says nothing of the host
