@@ -157,6 +157,9 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) e
 		return err
 	}
 	f.cfg.Reporter.Bytes(a.job, b.size)
+	if found.inPlace && claimed.Part.Token != "" {
+		_ = f.root.Remove(partPath(claimed.URI, claimed.Part.Token)) // no row names it any more: if it stays, the next start removes it
+	}
 	if f.cfg.AdoptBy == AdoptMove && !found.inPlace {
 		found.removeOriginal()
 	}

@@ -265,6 +265,19 @@ func TestAdoptKilled(t *testing.T) {
 	}
 }
 
+// TestAdoptInPlaceOverPart: what an earlier run left of a file goes once the whole is found at its final name.
+func TestAdoptInPlaceOverPart(t *testing.T) {
+	t.Parallel()
+	w := newFound(t, 1)
+	w.plan()
+	w.leavePart(w.content(0)[:5000])
+	w.put(filepath.Join(w.world.dir, "JWST", obsFolder(0)), 0, w.content(0))
+	if res, _ := w.take(fetcher.AdoptCopy, 0); res.Adopted.Files != 1 || res.Requests != 0 {
+		t.Errorf("adopted %d files with %d requests, want one with none", res.Adopted.Files, res.Requests)
+	}
+	w.wantWhole() // take has looked for a part that no row names
+}
+
 // leavePart has the first file's row name a part with these bytes.
 func (w *found) leavePart(b []byte) {
 	w.t.Helper()
