@@ -83,7 +83,7 @@ func (b *budget) expire() {
 	}
 }
 
-// watch calls stop at the deadline, until the returned function is called. It looks at the clock each second: a timer would be
+// watch calls stop at the deadline, until the returned function is called. It looks at the clock again and again: a timer would be
 // late by the time that the machine slept, and by what the clock on the wall was set.
 func (b *budget) watch(stop func()) (end func()) {
 	if b.deadline.IsZero() {
