@@ -51,8 +51,8 @@ func TestQueryDocumentation(t *testing.T) {
 			continue
 		}
 		ran++
+		// One after the other: all apps of a process share cli.HelpFlag, which each of them writes to.
 		t.Run(command, func(t *testing.T) {
-			t.Parallel()
 			var stdout, stderr bytes.Buffer
 			args := append([]string{"jwstbulk"}, words(command)...)
 			for i, a := range args {
