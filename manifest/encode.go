@@ -59,7 +59,7 @@ func encode(w, sums io.Writer, h Header, entries iter.Seq2[Entry, error]) error 
 		}
 	}
 	if files, size, root := led.totals(); files != h.Files || size != h.Bytes || root != h.Root {
-		return fmt.Errorf("writing manifest: the header says %d files, %d bytes, root %s; the entries give %d, %d, %s",
+		return fmt.Errorf("the header says %d files, %d bytes, root %s; the entries give %d, %d, %s",
 			h.Files, h.Bytes, h.Root, files, size, root)
 	}
 	if sumOut != nil {

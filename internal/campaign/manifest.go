@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -29,12 +28,9 @@ func (c *Campaign) WriteManifest(ctx context.Context) (manifest.Header, error) {
 	}
 	h.Root, err = manifest.Write(c.Root, h, entries)
 	if err != nil {
-		return h, fmt.Errorf("writing manifest: %w", err)
+		return h, err
 	}
-	if err := manifest.WriteProvenance(c.Root, c.provenance(ctx)); err != nil {
-		return h, fmt.Errorf("writing provenance: %w", err)
-	}
-	return h, nil
+	return h, manifest.WriteProvenance(c.Root, c.provenance(ctx))
 }
 
 // manifestHeader tells what was asked for and whether it is all there.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"jwstbulk/manifest"
@@ -61,5 +62,19 @@ func TestManifestOfALostQueueIsNotComplete(t *testing.T) {
 	}
 	if !bytes.Equal(w.read(c, manifest.Name), whole) {
 		t.Errorf("the manifest is another one:\n%s\n%s", w.read(c, manifest.Name), whole)
+	}
+}
+
+// TestWriteManifestSaysOnceWhatItDid puts a directory in the way of each file it writes.
+func TestWriteManifestSaysOnceWhatItDid(t *testing.T) {
+	t.Parallel()
+	for name, what := range map[string]string{manifest.Name: "writing manifest", manifest.ProvenanceName: "writing provenance"} {
+		c := newWorld(t).open(t.TempDir())
+		if err := os.Mkdir(filepath.Join(c.Dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.WriteManifest(t.Context()); err == nil || strings.Count(err.Error(), what) != 1 {
+			t.Errorf("%s: %v; want %q once", name, err, what)
+		}
 	}
 }
