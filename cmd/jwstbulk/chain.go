@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"jwstbulk/internal/campaign"
 	"jwstbulk/internal/cluster"
 	"jwstbulk/queue"
 )
@@ -24,6 +26,58 @@ const (
 	firstDelay   = 10 * time.Minute
 	longestDelay = 4 * time.Hour
 )
+
+// submitChain submits the first link. The campaign is not opened: a link that runs holds it.
+func submitChain(ctx context.Context, o output, sys cluster.System, spec cluster.Spec, cfg campaign.Config) error {
+	r, err := queue.OpenReader(ctx, queue.Config{Dir: cfg.Dir, Path: cfg.QueuePath})
+	var locked *queue.LockedError
+	if err != nil && !errors.As(err, &locked) {
+		return err
+	}
+	if err == nil {
+		lent, err := lentFiles(ctx, r)
+		if e := r.Close(); err == nil {
+			err = e
+		}
+		if err != nil {
+			return err
+		}
+		if lent > 0 {
+			o.say("no chain is submitted: %s are lent to the tasks of an array, which have the whole budget; `jwstbulk collect` takes back what they left", files(lent))
+			return reported([]int{exitAgain})
+		}
+	}
+	ids, err := sys.Find(ctx, cluster.Run, spec.ChainName())
+	if err != nil {
+		return err
+	}
+	if len(ids) > 0 {
+		o.say("the chain of this campaign is there already: job %s", strings.Join(ids, ", "))
+		return nil
+	}
+	root, err := os.OpenRoot(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close() // what is written is flushed by then
+	if err := storeToken(root, spec, cfg); err != nil {
+		return err
+	}
+	script, err := writeScript(root, sys, spec, spec.ChainJob(cluster.ScriptPath(spec.Dir, spec.ChainName())))
+	if err != nil {
+		return err
+	}
+	id, err := sys.Submit(ctx, cluster.Run, script, "", 0)
+	if err != nil {
+		return err
+	}
+	return told(o, submission{System: sys.Name(), Job: id, Script: script})
+}
+
+func lentFiles(ctx context.Context, r *queue.Reader) (int64, error) {
+	counts, err := r.Counts(ctx)
+	return counts.State[queue.Lent].Files, err
+}
 
 // nextLink submits the next link of a chain if runErr says that work is left which time will heal. It returns runErr.
 func nextLink(ctx context.Context, o output, c *cli.Context, deadline time.Time, runErr error) error {
