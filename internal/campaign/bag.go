@@ -93,15 +93,24 @@ func (b Bag) write(ctx context.Context, dir string, h manifest.Header) error {
 	return manifest.WriteBag(ctx, root, bag, h, entries)
 }
 
-// linkFile makes a hard link, or a copy where that is not possible: on another file system, or to a file of somebody else's.
+// linkFile makes a hard link, or a copy where that is not possible.
 func linkFile(from *os.Root, name string, root *os.Root, to string) error {
-	err := os.Link(filepath.Join(from.Name(), name), filepath.Join(root.Name(), to))
+	if linked, err := tryLink(from, name, root, to); linked || err != nil {
+		return err
+	}
+	return copyFile(from, name, root, to)
+}
+
+// tryLink makes a hard link; linked is false where that is not possible: on another file system, or to a file of somebody
+// else's.
+func tryLink(from *os.Root, name string, root *os.Root, to string) (linked bool, err error) {
+	err = os.Link(filepath.Join(from.Name(), name), filepath.Join(root.Name(), to))
 	for _, e := range []error{syscall.EXDEV, syscall.EPERM, syscall.ENOTSUP, syscall.EMLINK} {
 		if errors.Is(err, e) {
-			return copyFile(from, name, root, to)
+			return false, nil
 		}
 	}
-	return err
+	return err == nil, err
 }
 
 func copyFile(from *os.Root, name string, root *os.Root, to string) error {

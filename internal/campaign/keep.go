@@ -41,7 +41,7 @@ func (k *keeper) take(c *Campaign, name string, o oldFile) error {
 	for _, to := range []string{o.Path, o.Path + "." + o.SHA256[:min(12, len(o.SHA256))]} {
 		sum, err := sumOf(k.root, to)
 		if errors.Is(err, fs.ErrNotExist) {
-			err, sum = linkFile(c.Root, name, k.root, to), o.SHA256
+			err, sum = k.bring(c, name, to), o.SHA256
 		}
 		if err != nil {
 			return err
@@ -55,6 +55,18 @@ func (k *keeper) take(c *Campaign, name string, o oldFile) error {
 		return c.Root.Remove(name)
 	}
 	return fmt.Errorf("%q is in the way", filepath.Join(k.dir, o.Path))
+}
+
+// bring makes a hard link or a copy here. What a killed process left of a copy is removed first; a copy of the same file that
+// another campaign makes here at this moment would fail with it, and be made by its next update.
+func (k *keeper) bring(c *Campaign, name, to string) error {
+	if linked, err := tryLink(c.Root, name, k.root, to); linked || err != nil {
+		return err
+	}
+	if err := durable.SweepTemp(k.root, to); err != nil {
+		return err
+	}
+	return copyFile(c.Root, name, k.root, to)
 }
 
 // makeDir makes an absolute directory and what misses on the way to it, durably.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -239,9 +240,21 @@ func TestKeepingOnAnotherFileSystem(t *testing.T) {
 	e := w.some(c, "_cal.fits", 1)[0]
 	old := w.read(c, e.Path)
 	w.server.Reprocess(e.URI)
-	w.update(c, campaign.UpdateConfig{KeepOld: keep})
+	w.begin(c, keep)
+	if err := os.MkdirAll(filepath.Join(keep, filepath.Dir(e.Path)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(keep, e.Path+".0123abcd.tmp") // as a kill leaves it
+	if err := os.WriteFile(half, old[:len(old)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	copied := errors.Is(os.Link(half, filepath.Join(c.Dir, "probe")), syscall.EXDEV)
+	w.finish(c, keep)
 	if got, err := os.ReadFile(filepath.Join(keep, e.Path)); err != nil || !bytes.Equal(got, old) {
 		t.Errorf("what was kept is not the old version: %v", err)
+	}
+	if _, err := os.Lstat(half); !os.IsNotExist(err) && copied {
+		t.Errorf("half of a copy is still there: %v", err)
 	}
 	if left := below(t, filepath.Join(c.Dir, ".jwstbulk/replaced")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
