@@ -82,8 +82,13 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 	if _, c.NetworkFS, err = durable.FSKind(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("asking for the kind of file system: %w", err)
 	}
-	for _, name := range []string{manifest.Name, manifest.SumsName, manifest.ProvenanceName, oldName, originName} {
+	for _, name := range []string{manifest.Name, manifest.SumsName, manifest.ProvenanceName, oldName, originName, frozenName} {
 		if err := durable.SweepTemp(c.Root, name); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.StateDir == cfg.Dir { // not a task, whose queue is told by others what to demand
+		if err := c.refreeze(ctx); err != nil {
 			return nil, err
 		}
 	}

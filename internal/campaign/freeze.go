@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"jwstbulk/internal/durable"
 	"jwstbulk/manifest"
 	"jwstbulk/queue"
 )
@@ -18,6 +22,9 @@ const (
 	metaFrozen = "frozen"
 	metaWanted = "frozen-wanted"
 )
+
+// frozenName is a file that holds the root of metaFrozen too, and is there while the campaign is frozen: the queue may be lost.
+const frozenName = StateDir + "/frozen"
 
 // wantsAtATime is how many demands of a digest share a commit.
 const wantsAtATime = 64
@@ -49,6 +56,34 @@ func (c *Campaign) mayFreeze(ctx context.Context, frozen bool) error {
 func (c *Campaign) freeze(ctx context.Context, root string) error {
 	if err := c.Queue.SetMeta(ctx, metaWanted, ""); err != nil {
 		return err
+	}
+	err := durable.WriteFile(c.Root, frozenName, 0o644, func(w io.Writer) error {
+		_, err := io.WriteString(w, root+"\n")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("noting that the campaign is frozen: %w", err)
+	}
+	return c.Queue.SetMeta(ctx, metaFrozen, root)
+}
+
+// refreeze tells a queue that knows of no query, as one that was made anew, that its campaign is frozen. The demands are lost:
+// nothing is fetched until the manifest is given again.
+func (c *Campaign) refreeze(ctx context.Context) error {
+	queries, err := c.Queue.Queries(ctx)
+	if err != nil || len(queries) > 0 {
+		return err
+	}
+	text, err := c.Root.ReadFile(frozenName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	root := strings.TrimSpace(string(text))
+	if err == nil && root == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", frozenName, err)
 	}
 	return c.Queue.SetMeta(ctx, metaFrozen, root)
 }
@@ -142,6 +177,9 @@ func (c *Campaign) thaw(ctx context.Context) error {
 	}
 	if _, err := c.Queue.Retry(ctx, queue.RetryFilter{Reasons: []queue.Reason{queue.ReasonDigest, queue.ReasonSize, queue.ReasonStructure}}); err != nil {
 		return err
+	}
+	if err := c.Root.Remove(frozenName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("noting that the campaign is free: %w", err)
 	}
 	return c.Queue.SetMeta(ctx, metaWanted, "")
 }

@@ -50,6 +50,43 @@ func TestFrozenStaysSoWithoutTheFlag(t *testing.T) {
 	}
 }
 
+// TestFrozenSurvivesALostQueue loses the queue of a frozen campaign of which the archive reprocessed a file that is still to
+// come: its new version must not get in.
+func TestFrozenSurvivesALostQueue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.got()
+	cited := w.copyOf(first)
+	w.server.Reprocess(w.some(first, "_cal.fits", 1)[0].URI)
+	c := w.loseQueue(w.frozen(first))
+	if _, err := c.PlanManifest(t.Context(), cited, false, planner.Config{}); !errors.Is(err, campaign.ErrFrozen) {
+		t.Errorf("PlanManifest without frozen: %v, want ErrFrozen", err)
+	}
+	if err := w.fetchError(c); !errors.Is(err, campaign.ErrUnfinishedFreeze) {
+		t.Errorf("Fetch: %v, want ErrUnfinishedFreeze", err)
+	}
+	if _, err := c.PlanManifest(t.Context(), cited, true, planner.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	if h := w.fetch(c); h.Missing != 1 {
+		t.Errorf("%d files are missing, want the reprocessed one", h.Missing)
+	}
+}
+
+// TestFreedStaysSoAfterALostQueue takes a new version into a frozen campaign, which frees it, and loses the queue.
+func TestFreedStaysSoAfterALostQueue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.got()
+	c := w.frozen(first)
+	w.server.Reprocess(w.some(first, "_cal.fits", 1)[0].URI)
+	w.update(c, campaign.UpdateConfig{})
+	c = w.loseQueue(c)
+	if root, err := c.Frozen(t.Context()); err != nil || root != "" {
+		t.Errorf("Frozen = %q, %v", root, err)
+	}
+}
+
 // TestUpdateFreesAFrozenCampaign takes the new versions of files that failed for the demand, and of some still to come.
 func TestUpdateFreesAFrozenCampaign(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"jwstbulk/internal/campaign"
 	"jwstbulk/manifest"
 )
 
@@ -19,7 +20,7 @@ func TestOpenRemovesWhatAKillLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	var left []string
-	for _, name := range []string{"manifest.jsonl", "SHA256SUMS", "provenance.jsonl", ".jwstbulk/update.jsonl", ".jwstbulk/origin.jsonl"} {
+	for _, name := range []string{"manifest.jsonl", "SHA256SUMS", "provenance.jsonl", ".jwstbulk/update.jsonl", ".jwstbulk/origin.jsonl", ".jwstbulk/frozen"} {
 		left = append(left, filepath.Join(dir, name+".0123abcd.tmp"))
 		if err := os.WriteFile(left[len(left)-1], []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
@@ -33,6 +34,20 @@ func TestOpenRemovesWhatAKillLeft(t *testing.T) {
 	}
 }
 
+// loseQueue closes a campaign, loses its queue and opens it again.
+func (w *world) loseQueue(c *campaign.Campaign) *campaign.Campaign {
+	w.t.Helper()
+	if err := c.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.RemoveAll(filepath.Join(c.Dir, ".jwstbulk/queue.db"+suffix)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return w.open(c.Dir)
+}
+
 // TestManifestOfALostQueueIsNotComplete loses the queue of a campaign with a file to come: what remains is what the journal
 // knows, and that is not all that was asked for. Planning again makes it whole.
 func TestManifestOfALostQueueIsNotComplete(t *testing.T) {
@@ -44,15 +59,7 @@ func TestManifestOfALostQueueIsNotComplete(t *testing.T) {
 	if _, err := c.Requeue(t.Context(), w.archive(), w.wrong(c)); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.RemoveAll(filepath.Join(c.Dir, ".jwstbulk/queue.db"+suffix)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c = w.open(c.Dir)
+	c = w.loseQueue(c)
 	if h, err := c.WriteManifest(t.Context()); err != nil || h.Complete || h.Files == 0 {
 		t.Errorf("%+v, %v; want a manifest that is not complete", h, err)
 	}
