@@ -92,7 +92,7 @@ func clock(text string) (int, bool) {
 
 // at tells whether the window is open at a time, and when that ends; the zero time means never.
 func (w window) at(now time.Time) (open bool, until time.Time) {
-	const ahead = 9 // days: a week, and what its ends reach beyond it
+	const ahead = 16 // days: two weeks, for in one of them an hour may not exist, and what their ends reach beyond
 	type stretch struct{ from, to time.Time }
 	var all []stretch
 	y, m, d := now.In(w.zone).Date()
@@ -125,7 +125,7 @@ func (w window) at(now time.Time) (open bool, until time.Time) {
 			open, until = true, st.to
 		}
 	}
-	return open, time.Time{} // it goes on beyond a week: for ever
+	return open, time.Time{} // it goes on beyond two weeks: for ever
 }
 
 // enter waits until the window is open, and returns when it closes; the zero time means never. It looks at the clock on the

@@ -52,6 +52,7 @@ func TestWindow(t *testing.T) {
 		{"night of nine hours", "TZ=Europe/Berlin " + nights, "2026-03-28T19:00:00Z", true, "2026-03-29T04:00:00Z"},
 		{"night of eleven hours", "TZ=Europe/Berlin " + nights, "2026-10-24T18:00:00Z", true, "2026-10-25T05:00:00Z"},
 		{"an hour that does not exist", "TZ=Europe/Berlin 02:15-02:45", "2026-03-29T03:00:00Z", false, "2026-03-30T00:15:00Z"},
+		{"the only hour of a week does not exist", "TZ=Europe/Berlin Sun 02:00-03:00", "2026-03-23T12:00:00Z", false, "2026-04-05T00:00:00Z"},
 	}
 	for _, tt := range tests {
 		w, err := parseWindow(tt.window, time.UTC)
