@@ -47,6 +47,7 @@ func WriteBag(ctx context.Context, to string, b Bag) (err error) {
 	if err != nil {
 		return err
 	}
+	to = filepath.Clean(to) // without a slash at the end, beside is not inside
 	dir, err := os.MkdirTemp(filepath.Dir(to), filepath.Base(to)+".*.tmp")
 	if err != nil {
 		return fmt.Errorf("making the bag: %w", err)
