@@ -85,6 +85,9 @@ func sourceCounts(m map[string]fetcher.SourceCount) string {
 	var parts []string
 	for _, name := range []string{"s3", "mast"} {
 		c := m[name]
+		if c == (fetcher.SourceCount{}) {
+			continue // it was never asked
+		}
 		text := fmt.Sprintf("%s: %s, %s, %s requests", name, files(c.Files), size(c.Bytes), number(c.Requests))
 		if c.Failures > 0 {
 			text += fmt.Sprintf(" (%s failed)", number(c.Failures))
