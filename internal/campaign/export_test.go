@@ -22,3 +22,11 @@ func (c *Campaign) Candidates(t *testing.T, dirs ...string) iter.Seq2[fetcher.Ca
 	})
 	return s.candidates(context.WithoutCancel(t.Context()))
 }
+
+// BeginThaw does what is on disk of a thaw that was killed after its first step.
+func (c *Campaign) BeginThaw(t *testing.T) {
+	t.Helper()
+	if err := c.beginThaw(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -16,8 +16,8 @@ import (
 )
 
 // Keys of the queue's meta table: the root of the manifest that a campaign is frozen to, and the same root once every file
-// demands its digest. The second one alone says that files may still demand digests although the campaign is free: freeing it
-// was interrupted.
+// demands its digest. The second one alone, with whatever value, says that files may still demand digests although the campaign
+// is free: freeing it was interrupted.
 const (
 	metaFrozen = "frozen"
 	metaWanted = "frozen-wanted"
@@ -131,6 +131,19 @@ func (c *Campaign) requeueOthers(ctx context.Context) error {
 	return nil
 }
 
+// beginThaw notes that the campaign is free while files may still demand digests. One that was not wholly frozen has no mark of
+// its demands yet: it gets one first, and counts as half frozen until the other is gone.
+func (c *Campaign) beginThaw(ctx context.Context) error {
+	wanted, err := c.Queue.Meta(ctx, metaWanted)
+	if err == nil && wanted == "" {
+		err = c.Queue.SetMeta(ctx, metaWanted, "in part")
+	}
+	if err != nil {
+		return err
+	}
+	return c.Queue.SetMeta(ctx, metaFrozen, "")
+}
+
 // checkFreeze returns ErrUnfinishedFreeze if files could be fetched that do not demand their digest yet, and brings to its end
 // what thaw began.
 func (c *Campaign) checkFreeze(ctx context.Context) error {
@@ -169,7 +182,7 @@ func (c *Campaign) free(ctx context.Context, reprocessed bool) error {
 // thaw frees a campaign from the manifest it was frozen to: no file demands a digest any more, and those that failed for it
 // are tried again. It can be repeated.
 func (c *Campaign) thaw(ctx context.Context) error {
-	if err := c.Queue.SetMeta(ctx, metaFrozen, ""); err != nil {
+	if err := c.beginThaw(ctx); err != nil {
 		return err
 	}
 	if err := c.Queue.ClearWants(ctx); err != nil {

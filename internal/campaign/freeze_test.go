@@ -108,20 +108,26 @@ func TestUpdateFreesAFrozenCampaign(t *testing.T) {
 	}
 }
 
-// TestFetchEndsAnInterruptedThaw leaves demands of digests in a campaign that is free.
+// TestFetchEndsAnInterruptedThaw leaves demands of digests in a campaign that is free: one that was wholly frozen before, and
+// one that was not.
 func TestFetchEndsAnInterruptedThaw(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	first := w.got()
-	w.server.Reprocess(w.some(first, "_cal.fits", 1)[0].URI)
-	c := w.frozen(first)
-	if err := c.Queue.SetMeta(t.Context(), "frozen", ""); err != nil {
-		t.Fatal(err)
+	for _, wholly := range []bool{true, false} {
+		w := newWorld(t)
+		first := w.got()
+		w.server.Reprocess(w.some(first, "_cal.fits", 1)[0].URI)
+		c := w.frozen(first)
+		if !wholly {
+			if err := c.Queue.SetMeta(t.Context(), "frozen-wanted", ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.BeginThaw(t)
+		if h := w.fetch(c); !h.Complete {
+			t.Errorf("wholly frozen %v: %d files are missing", wholly, h.Missing)
+		}
+		w.wantServed(c)
 	}
-	if h := w.fetch(c); !h.Complete {
-		t.Errorf("%d files are missing", h.Missing)
-	}
-	w.wantServed(c)
 }
 
 // TestFreezingFetchesOtherBytesAgain freezes a campaign that took from one archive what the manifest did not record.
