@@ -27,17 +27,13 @@ func obsFolder(f queue.File) string {
 
 // offer hands the planned files to the workers, or says why not.
 func (w *work) offer(ctx context.Context) error {
-	layout := w.cfg.Layout
-	if layout == nil {
-		layout = Folder
-	}
 	now := w.cfg.Now()
 	rule, err := w.late(ctx)
 	if err != nil {
 		return err
 	}
 	rep, err := w.q.Offer(ctx, w.id, queue.OfferConfig{
-		Layout: layout,
+		Layout: w.cfg.Layout,
 		Decide: func(f queue.File) queue.Decision {
 			if d := rule(f); d != (queue.Decision{}) {
 				return d

@@ -89,6 +89,9 @@ func New(cfg Config) (*Planner, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Layout == nil {
+		cfg.Layout = Folder
+	}
 	cfg.MaxRows = orDefault(cfg.MaxRows, 400_000)
 	cfg.FirstObsids = orDefault(cfg.FirstObsids, 5)
 	cfg.MaxObsids = max(orDefault(cfg.MaxObsids, 50), cfg.FirstObsids)
@@ -258,6 +261,7 @@ func (p *Planner) report(stage string, asking int) {
 // settle records the outcome of a chunk and everything it brought, in one transaction.
 func (p *Planner) settle(ctx context.Context, c queue.Chunk, out queue.ChunkResult) error {
 	p.prog.Requests += out.Requests
+	out.Layout = p.cfg.Layout
 	if err := p.q.FinishChunk(ctx, c, out); err != nil {
 		return fmt.Errorf("recording chunk %d (%s): %w", c.ID, c.Kind, err)
 	}

@@ -21,7 +21,7 @@ SELECT f.id, s.path || f.name, CASE d.path WHEN '' THEN f.name ELSE d.path || '/
   k.program, k.instrument, k.level, k.product_type, k.rights, f.release_at, f.ingested_at, k.cal_ver, k.crds_ctx, k.sdp_ver,
   k.stale, f.source, f.etag, f.last_modified, NULL, f.attempt, f.due_at, f.finished_at, o.path, f.query_id,
   coalesce(f.run_id, f.done_run_id), f.name, f.want_sha256
-FROM file f JOIN dir s ON s.id = f.stem_id JOIN kind k ON k.id = f.kind_id LEFT JOIN dir d ON d.id = f.dir_id
+FROM file f JOIN dir s ON s.id = f.stem_id JOIN kind k ON k.id = f.kind_id LEFT JOIN dir d ON d.id = f.dir_id AND f.path_hash > 0
 LEFT JOIN dir o ON o.id = f.obs_dir_id LEFT JOIN header h ON h.id = f.header_id
 `
 
@@ -251,7 +251,7 @@ func (f Filter) where() string {
 		b.WriteString(" AND f.name = ?")
 	}
 	if f.Path != "" {
-		b.WriteString(" AND f.path_hash <> 0 AND f.path_hash = ? AND CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END = ?")
+		b.WriteString(" AND f.path_hash > 0 AND f.path_hash = ? AND CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END = ?")
 	}
 	if f.QueryID != 0 {
 		b.WriteString(" AND f.query_id = ?")
@@ -287,7 +287,7 @@ func (f Filter) args() []any {
 		out = append(out, name)
 	}
 	if f.Path != "" {
-		out = append(out, hash64(strings.ToLower(f.Path)), f.Path)
+		out = append(out, pathHash(f.Path), f.Path)
 	}
 	if f.QueryID != 0 {
 		out = append(out, f.QueryID)

@@ -18,12 +18,13 @@ type freshFile struct {
 	repeats    int64         // rows that repeated it since, counted as duplicates
 }
 
-const fileArgs = 10
+const fileArgs = 12
 
 const insertFile = `
-INSERT INTO file(id, stem_id, name, state, query_id, kind_id, obs_dir_id, own, size_bytes, release_at, ingested_at)
+INSERT INTO file(id, stem_id, name, state, query_id, kind_id, obs_dir_id, own, size_bytes, release_at, ingested_at, dir_id,
+  path_hash)
 VALUES ` + fileRow + ` ON CONFLICT DO NOTHING`
-const fileRow = `(?,?,?,'planned',?,?,?,?,?,?,?)`
+const fileRow = `(?,?,?,'planned',?,?,?,?,?,?,?,?,?)`
 
 func insertFiles() string {
 	return strings.Replace(insertFile, fileRow, fileRow+strings.Repeat(","+fileRow, batchSize-1), 1)
@@ -46,9 +47,14 @@ func (in *ingest) add(stemID int64, name string, f NewFile) (now seenFile, err e
 			return now, err
 		}
 	}
+	dirID, hash, err := in.propose(f, name)
+	if err != nil {
+		return now, err
+	}
 	in.lastID++
 	in.fresh = append(in.fresh, freshFile{NewFile: f, id: in.lastID, stemID: stemID, name: name, args: [fileArgs]any{
 		in.lastID, stemID, name, in.queryID, kindID, obsDir, flag(f.Own), known(f.Size), millis(f.ReleaseAt), millis(f.IngestedAt),
+		dirID, hash,
 	}})
 	return seenFile{id: in.lastID}, nil
 }

@@ -20,7 +20,7 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 	}
 	err := q.writeAlone(ctx, func(t *tx) error {
 		in := ingest{
-			tx: t, ctx: ctx, queryID: c.QueryID, rules: map[string]*ruleCount{}, stems: map[string]int64{},
+			tx: t, ctx: ctx, queryID: c.QueryID, layout: out.Layout, rules: map[string]*ruleCount{}, stems: map[string]int64{},
 			insertFiles: insertFiles(), insertPairs: insertPairs(), seen: map[string]seenFile{}, left: map[leftOut]bool{},
 		}
 		return in.finish(c, out)
@@ -48,6 +48,7 @@ type ingest struct {
 	*tx
 	ctx                    context.Context // of the one call this value lives in
 	queryID                int64
+	layout                 func(File) string // may be nil
 	rows, duplicate, known int64
 	added                  Count
 	rules                  map[string]*ruleCount
@@ -143,11 +144,11 @@ func (in *ingest) observation(o Observation) error {
 }
 
 const addTally = `
-INSERT INTO tally VALUES (?,'',?,?) ON CONFLICT DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes`
+INSERT INTO tally VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes`
 
-// tally counts rows that were inserted in a state; changes of rows are counted by triggers.
-func (t *tx) tally(ctx context.Context, s State, n Count) error {
-	_, _, err := t.exec(ctx, addTally, string(s), n.Files, n.Bytes)
+// tally counts rows that were inserted in a state, or moved out of or back to planned; other changes are counted by triggers.
+func (t *tx) tally(ctx context.Context, s State, reason Reason, n Count) error {
+	_, _, err := t.exec(ctx, addTally, string(s), string(reason), n.Files, n.Bytes)
 	return err
 }
 
@@ -220,6 +221,11 @@ func (in *ingest) again(old knownFile, f NewFile, err error) (now seenFile, _ er
 	}
 	if err := next.folder(in, f); err != nil {
 		return now, err
+	}
+	if next.obsDir != old.obsDir && old.state == Planned {
+		if err := in.proposeAgain(old.id, f); err != nil {
+			return now, err
+		}
 	}
 	return now, in.storeKnown(in.ctx, old, next, f.Facts, false)
 }

@@ -25,6 +25,9 @@ type migration struct {
 	sql     string
 }
 
+// computed are the steps of migrations that SQL cannot make, by version; they run after its statements.
+var computed = map[int64]func(context.Context, *conn) error{3: rehashPaths}
+
 // steps returns the embedded migrations in order. They are numbered from 1 without gaps.
 func steps() ([]migration, error) {
 	entries, err := fs.ReadDir(migrations, "migrations") // sorted by name
@@ -58,14 +61,50 @@ func migrate(ctx context.Context, c *conn) error {
 		return err
 	}
 	for _, m := range all[have:] {
-		err := c.script(ctx, fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;",
-			m.sql, applicationID, m.version))
+		err := c.script(ctx, "BEGIN IMMEDIATE; "+m.sql)
+		if step := computed[m.version]; err == nil && step != nil {
+			err = step(ctx, c)
+		}
+		if err == nil {
+			err = c.script(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;", applicationID, m.version))
+		}
 		if err != nil {
 			_ = c.script(ctx, "ROLLBACK") // fails if the transaction is gone already
 			return fmt.Errorf("migrating the queue with %s: %w", m.name, err)
 		}
 	}
 	return nil
+}
+
+// rehashPaths computes path_hash anew, as pathHash does since schema 3.
+func rehashPaths(ctx context.Context, c *conn) error {
+	const list = `
+SELECT f.id, d.path, f.name FROM file f JOIN dir d ON d.id = f.dir_id
+WHERE f.id > CAST(? AS INTEGER) ORDER BY f.id LIMIT CAST(? AS INTEGER)`
+	type place struct {
+		id   int64
+		path string
+	}
+	last := int64(0)
+	for {
+		page := make([]place, 0, pageSize)
+		err := c.query(ctx, list, []any{last, pageSize}, func(r row) error {
+			page = append(page, place{r.int(0), pathIn(r.str(1), r.str(2))})
+			return nil
+		})
+		for _, p := range page {
+			if err == nil {
+				_, _, err = c.exec(ctx, `UPDATE file SET path_hash=? WHERE id=?`, pathHash(p.path), p.id)
+			}
+			last = p.id
+		}
+		if err != nil {
+			return fmt.Errorf("hashing paths anew: %w", err)
+		}
+		if len(page) < pageSize {
+			return nil
+		}
+	}
 }
 
 // schemaVersion reads the version and refuses databases that are newer than newest or not ours.

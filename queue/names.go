@@ -210,6 +210,20 @@ func hash64(s string) int64 {
 	return int64(h)
 }
 
+// nearHash is a hash for an index in which what begins alike lies close together: a chunk, or a page of an offer, then changes
+// a few pages of it, not one for each row. The upper 20 bits are of s up to the first underscore behind its last slash, of a
+// product that is its folder and visit; the lower 43 are of all of s. It is positive.
+func nearHash(s string) int64 {
+	near := strings.LastIndexByte(s, '/') + 1
+	near += max(strings.IndexByte(s[near:], '_'), 0)
+	const low = 1<<43 - 1
+	n := uint64(hash64(s[:near]))>>44<<43 | uint64(hash64(s))&low
+	return max(int64(n), 1)
+}
+
+// pathHash finds paths that are the same but for case.
+func pathHash(p string) int64 { return nearHash(strings.ToLower(p)) }
+
 // sanitise makes text from outside fit for a terminal and a log: control characters become spaces, at most 1 KiB.
 func sanitise(s string) string {
 	s = strings.ToValidUTF8(s, "\ufffd")

@@ -11,7 +11,7 @@ import (
 // control characters, or lies in the campaign's own state directory, makes the file failed with ReasonRefusedName. When
 // Offer fails nothing has changed. Cost: about ten microseconds a file.
 func (q *Queue) Offer(ctx context.Context, queryID int64, cfg OfferConfig) (OfferReport, error) {
-	o := offer{ctx: ctx, cfg: cfg.withDefaults(), until: map[parkKey]*ParkedUntil{}, paths: map[int64]string{}}
+	o := offer{ctx: ctx, cfg: cfg.withDefaults(), until: map[parkKey]*ParkedUntil{}, paths: map[int64]string{}, moved: map[tallyKey]Count{}}
 	err := q.writeAlone(ctx, func(t *tx) error {
 		o.tx = t
 		return o.all(queryID)
@@ -52,7 +52,11 @@ type offer struct {
 	until map[parkKey]*ParkedUntil
 	paths map[int64]string // of dir rows
 	scan  scanner          // of holders
-	batch []any            // arguments of offerFiles, for files that are not written yet
+	run   run              // files that are not written yet
+	moved map[tallyKey]Count
+
+	folder string // that valid saw last, and what it found
+	unsafe bool
 }
 
 func (o *offer) all(queryID int64) error {
@@ -69,7 +73,7 @@ func (o *offer) all(queryID int64) error {
 			return err
 		}
 		if len(page) < pageSize {
-			return nil
+			return o.tallyMoved()
 		}
 		last = page[len(page)-1].ID
 	}
@@ -79,7 +83,7 @@ func (o *offer) all(queryID int64) error {
 // share is looked up in memory; a planned file has nothing but these columns.
 const listPlanned = `
 SELECT id, stem_id, name, kind_id, obs_dir_id, size_bytes, exact, checksum, release_at, ingested_at, query_id,
-  want_sha256
+  want_sha256, dir_id, path_hash
 FROM file WHERE id > ?1 AND state = 'planned' AND (?2 = 0 OR query_id = ?2) ORDER BY id LIMIT ?3`
 
 // planned reads the planned files behind a row.
@@ -91,7 +95,7 @@ func (o *offer) planned(last, queryID int64) ([]placing, error) {
 		page = append(page, placing{File: File{
 			ID: r.int(0), URI: r.str(2), State: Planned, Size: r.intOr(5, -1), Exact: r.int(6) == 1, Checksum: r.blob(7),
 			Facts: Facts{ReleaseAt: r.time(8), IngestedAt: r.time(9)}, QueryID: r.int(10), Want: r.blob(11),
-		}})
+		}, proposal: proposal{r.int(12), r.int(13)}})
 		return nil
 	})
 	for i := range page {
@@ -134,10 +138,12 @@ func (o *offer) path(id int64) (string, error) {
 	return p, err
 }
 
-// page decides on files and writes what was decided: many with one statement, those alone whose path may be taken.
+// page decides on files and writes what was decided: whole runs with one statement, those alone that are not plain.
 func (o *offer) page(page []placing) error {
 	for i := range page {
-		o.place(&page[i])
+		if err := o.place(&page[i]); err != nil {
+			return fmt.Errorf("placing %q: %w", page[i].URI, err)
+		}
 	}
 	taken, err := o.taken(page)
 	if err != nil {
@@ -149,11 +155,15 @@ func (o *offer) page(page []placing) error {
 			o.rep.Dropped++
 			err = o.drop(o.ctx, p.QueryID, p.ID, Omitted{URI: p.URI, Size: p.Size, Rule: p.Decision.Rule})
 		case p.Decision.State == Planned:
-		case p.pathless || taken[p.hash]:
-			err = errors.Join(o.flush(), o.settle(p)) // the holder may be in the batch
+		case !p.pathless && taken[p.hash]:
+			err = errors.Join(o.flush(), o.settle(p)) // the holder may be in the run
 		default:
-			taken[p.hash] = true
-			err = o.add(p)
+			taken[p.hash] = taken[p.hash] || !p.pathless
+			if p.plain() {
+				err = o.add(p)
+			} else {
+				err = o.write(p)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("offering %q: %w", page[i].URI, err)
@@ -162,8 +172,33 @@ func (o *offer) page(page []placing) error {
 	return o.flush()
 }
 
+// tallyKey is a line of the tally.
+type tallyKey struct {
+	state  State
+	reason Reason
+}
+
+// tallyMoved counts the files that are no longer planned.
+func (o *offer) tallyMoved() error {
+	var all Count
+	for k, n := range o.moved {
+		if err := o.tally(o.ctx, k.state, k.reason, n); err != nil {
+			return err
+		}
+		all.Files += n.Files
+		all.Bytes += n.Bytes
+	}
+	if all == (Count{}) {
+		return nil
+	}
+	return o.tally(o.ctx, Planned, "", Count{Files: -all.Files, Bytes: -all.Bytes})
+}
+
 func (o *offer) count(f File, d Decision) {
 	size := max(f.Size, 0)
+	key := tallyKey{d.State, d.Reason}
+	n := o.moved[key]
+	o.moved[key] = Count{Files: n.Files + 1, Bytes: n.Bytes + size}
 	if f.Size < 0 && d.State != Failed {
 		o.rep.UnknownSize++
 	}

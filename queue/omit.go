@@ -30,7 +30,7 @@ func (in *ingest) omit(o Omitted) error {
 		in.rules[o.Rule] = r
 	}
 	r.rows++
-	left := leftOut{hash64(o.URI), r.id}
+	left := leftOut{nearHash(o.URI), r.id}
 	if !in.first(left) {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (in *ingest) flushCounts() error {
 	if in.rows == 0 {
 		return nil
 	}
-	if err := in.tally(in.ctx, Planned, in.added); err != nil {
+	if err := in.tally(in.ctx, Planned, "", in.added); err != nil {
 		return err
 	}
 	const add = `UPDATE query SET row_count=row_count+?, duplicates=duplicates+?, known=known+? WHERE id=?`
@@ -95,7 +95,7 @@ func (t *tx) drop(ctx context.Context, queryID, fileID int64, o Omitted) error {
 	)
 	id, _, err := t.one(ctx, rule, queryID, o.Rule)
 	if err == nil {
-		_, _, err = t.exec(ctx, `INSERT INTO omitted VALUES (?,?) ON CONFLICT DO NOTHING`, hash64(o.URI), id)
+		_, _, err = t.exec(ctx, `INSERT INTO omitted VALUES (?,?) ON CONFLICT DO NOTHING`, nearHash(o.URI), id)
 	}
 	if err == nil {
 		_, _, err = t.exec(ctx, count, max(o.Size, 0), id)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -13,32 +12,64 @@ import (
 // placing is a file with what becomes of it.
 type placing struct {
 	File
+	proposal
 	folder   string
 	hash     int64 // of its path
+	proposed bool  // its path is the one that is stored as a proposal
 	pathless bool  // it gets no path
 	Decision
 }
 
-// place chooses the path and asks what becomes of the file.
-func (o *offer) place(p *placing) {
-	p.folder = strings.Trim(o.cfg.Layout(p.File), "/")
-	_, name := splitURI(p.URI)
-	p.Path = path.Join(p.folder, name)
-	p.Decision = o.decide(p.File, p.folder, name)
-	if p.pathless = !validPath(p.Path) || p.Decision.Reason == ReasonRefusedName; !p.pathless {
-		p.hash = hash64(strings.ToLower(p.Path))
-	}
+// proposal is where a planned file would go, as FinishChunk stored it.
+type proposal struct {
+	dirID, pathHash int64 // path_hash is negative; 0 without a proposal
 }
 
-func (o *offer) decide(f File, folder, name string) Decision {
-	if !validPath(f.Path) || f.Path != path.Join(folder, name) || path.Base(f.Path) != name {
-		return Decision{State: Failed, Reason: ReasonRefusedName, Detail: "the name is not safe as a path"}
+// place chooses the path and asks what becomes of the file.
+func (o *offer) place(p *placing) error {
+	p.folder = strings.Trim(o.cfg.Layout(p.File), "/")
+	_, name := splitURI(p.URI)
+	p.Path = pathIn(p.folder, name)
+	switch {
+	case !o.valid(p.folder, name):
+		p.Decision = Decision{State: Failed, Reason: ReasonRefusedName, Detail: "the name is not safe as a path"}
+	default:
+		p.Decision = o.cfg.Decide(p.File)
 	}
-	d := o.cfg.Decide(f)
-	if d.State == "" {
-		d.State = Pending
+	if p.Decision.State == "" {
+		p.Decision.State = Pending
 	}
-	return d
+	if p.pathless = p.Decision.Reason == ReasonRefusedName; p.pathless {
+		return nil
+	}
+	proposed, err := o.path(p.dirID)
+	if p.proposed = p.pathHash < 0 && proposed == p.folder; p.proposed {
+		p.hash = -p.pathHash
+	} else {
+		p.hash = pathHash(p.Path)
+	}
+	return err
+}
+
+// valid is validPath of the path of a name in a folder, quick where one folder follows itself.
+func (o *offer) valid(folder, name string) bool {
+	if folder != o.folder {
+		o.folder, o.unsafe = folder, !validPath(folder)
+	}
+	return !o.unsafe && validPath(name)
+}
+
+// pathIn is the path of a name in a folder; the folder "" is the campaign's own directory.
+func pathIn(folder, name string) string {
+	if folder == "" {
+		return name
+	}
+	return folder + "/" + name
+}
+
+// plain tells that the file becomes pending at the path that is stored as its proposal.
+func (p *placing) plain() bool {
+	return p.proposed && p.Decision.State == Pending && p.Decision.Detail == ""
 }
 
 func (d Decision) validate() error {
@@ -72,8 +103,8 @@ func validPath(p string) bool {
 // taken tells which paths of a page some file has, by their hashes alone.
 func (o *offer) taken(page []placing) (map[int64]bool, error) {
 	taken := make(map[int64]bool, len(page))
-	for part := range slices.Chunk(page, offerBatch) {
-		args := make([]any, offerBatch)
+	for part := range slices.Chunk(page, takenBatch) {
+		args := make([]any, takenBatch)
 		for i := range args {
 			args[i] = part[min(i, len(part)-1)].hash
 		}
@@ -88,13 +119,16 @@ func (o *offer) taken(page []placing) (map[int64]bool, error) {
 	return taken, nil
 }
 
+// takenBatch paths are looked for by one statement.
+const takenBatch = 64
+
 func listTaken() string {
-	return `SELECT path_hash FROM file WHERE path_hash <> 0 AND path_hash IN (CAST(? AS INTEGER)` +
-		strings.Repeat(",CAST(? AS INTEGER)", offerBatch-1) + `)` // index file_path
+	return `SELECT path_hash FROM file WHERE path_hash > 0 AND path_hash IN (CAST(? AS INTEGER)` +
+		strings.Repeat(",CAST(? AS INTEGER)", takenBatch-1) + `)` // index file_path
 }
 
 // holder finds a file whose path is the same but for case, by the index file_path; the hash alone proves nothing.
-const listHolders = fileColumns + `WHERE f.path_hash <> 0 AND f.path_hash = CAST(? AS INTEGER) AND f.id <> CAST(? AS INTEGER)`
+const listHolders = fileColumns + `WHERE f.path_hash > 0 AND f.path_hash = CAST(? AS INTEGER) AND f.id <> CAST(? AS INTEGER)`
 
 func (o *offer) holder(f File, hash int64) (holder File, found bool, err error) {
 	err = o.query(o.ctx, listHolders, []any{hash, f.ID}, func(r row) error {
@@ -120,69 +154,60 @@ func (o *offer) settle(p *placing) error {
 			}
 		}
 	}
-	args, err := o.args(p)
-	if err != nil {
-		return err
-	}
-	_, _, err = o.exec(o.ctx, offerFile, args...)
-	return err
+	return o.write(p)
 }
 
-// add writes one file, or remembers it for the next statement of many.
+// runs of files that lie together are offered by one statement: it costs half of what one for each file would.
+type run struct{ first, last int64 }
+
+// add offers a file that is plain, with those that follow it.
 func (o *offer) add(p *placing) error {
-	args, err := o.args(p)
-	if err != nil {
+	if err := p.validate(); err != nil {
 		return err
 	}
-	if o.batch = append(o.batch, args...); len(o.batch) < offerBatch*len(args) {
+	o.count(p.File, p.Decision)
+	if p.ID == o.run.last+1 && o.run.first > 0 {
+		o.run.last = p.ID
 		return nil
 	}
-	err = o.many(o.ctx, offerFiles(), o.batch)
-	o.batch = o.batch[:0]
+	err := o.flush()
+	o.run = run{p.ID, p.ID}
 	return err
 }
 
-// flush writes what is remembered.
+const offerRun = `UPDATE file SET state='pending', path_hash=-path_hash WHERE id BETWEEN ? AND ? AND state='planned' AND path_hash < 0`
+
+// flush writes the run.
 func (o *offer) flush() error {
-	for rest := o.batch; len(rest) > 0; rest = rest[offerArgs:] {
-		if _, _, err := o.exec(o.ctx, offerFile, rest[:offerArgs]...); err != nil {
-			return err
-		}
+	r := o.run
+	if o.run = (run{}); r.first == 0 {
+		return nil
 	}
-	o.batch = o.batch[:0]
-	return nil
+	n, _, err := o.exec(o.ctx, offerRun, r.first, r.last)
+	if err == nil && n != r.last-r.first+1 {
+		err = fmt.Errorf("of the files %d to %d only %d were there to offer", r.first, r.last, n)
+	}
+	return err
 }
 
-// args checks and counts a decision, and gives the arguments of offerFile.
-func (o *offer) args(p *placing) ([]any, error) {
+const offerFile = `
+UPDATE file SET state=?2, reason=?3, detail=?4, due_at=?5, dir_id=?6, path_hash=?7 WHERE id=?1 AND state='planned'`
+
+// write offers one file.
+func (o *offer) write(p *placing) error {
 	if err := p.validate(); err != nil {
-		return nil, err
+		return err
 	}
 	var dirID, hash any
 	if !p.pathless {
 		id, err := o.dir(o.ctx, p.folder)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		dirID, hash = id, p.hash
 	}
 	o.count(p.File, p.Decision)
 	d := p.Decision
-	return []any{p.ID, string(d.State), orNull(string(d.Reason)), orNull(sanitise(d.Detail)), millis(d.DueAt), dirID, hash}, nil
-}
-
-// offerBatch files are offered by one statement: that takes half the time of one statement each.
-const (
-	offerBatch = 64
-	offerArgs  = 7
-)
-
-const offerFile = `
-UPDATE file SET state=?2, reason=?3, detail=?4, due_at=?5, dir_id=?6, path_hash=?7 WHERE id=?1 AND state='planned'`
-
-func offerFiles() string {
-	return `
-UPDATE file SET state=v.column2, reason=v.column3, detail=v.column4, due_at=v.column5, dir_id=v.column6, path_hash=v.column7
-FROM (VALUES (?,?,?,?,?,?,?)` + strings.Repeat(",(?,?,?,?,?,?,?)", offerBatch-1) + `) AS v
-WHERE file.id = v.column1 AND file.state='planned'`
+	_, _, err := o.exec(o.ctx, offerFile, p.ID, string(d.State), orNull(string(d.Reason)), orNull(sanitise(d.Detail)), millis(d.DueAt), dirID, hash)
+	return err
 }

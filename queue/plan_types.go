@@ -51,6 +51,10 @@ type ChunkResult struct {
 	Elapsed  time.Duration
 	Children []NewChunk // only with ChunkSplit or ChunkDone (a counted query growing parts)
 
+	// Layout proposes the folder of each new file, as OfferConfig.Layout will choose it: Offer then has little left to write.
+	// nil proposes none.
+	Layout func(File) string
+
 	Observations iter.Seq2[Observation, error]
 	Files        iter.Seq2[NewFile, error]
 	Products     iter.Seq2[ProductRow, error] // files kept and left out in one stream

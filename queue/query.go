@@ -163,17 +163,17 @@ func (r *Reader) Chunks(ctx context.Context, queryID int64, states ...ChunkState
 const listObservations = `
 SELECT o.obsid, o.obs_id, o.program, o.instrument, o.level, o.rights, o.release_at
 FROM query_observation p JOIN observation o ON o.obsid = p.obsid
-WHERE p.query_id = ? AND p.obsid > ? AND p.chunk_id IS NULL ORDER BY p.obsid LIMIT ?` // primary key
+WHERE p.query_id = ? AND p.obsid > ? AND p.chunk_id IS NULL ORDER BY p.obsid LIMIT ?` // partial index query_observation_free
 
 // Observations yields the observations of a query that no chunk asks for yet, by obsid. They are read page by page, so the
 // caller may add chunks for those it has taken. An error ends the sequence.
 func (q *Queue) Observations(ctx context.Context, queryID int64) iter.Seq2[Observation, error] {
 	return func(yield func(Observation, error) bool) {
 		last := int64(0)
-		for {
-			page := make([]Observation, 0, pageSize)
+		for size := 64; ; size = min(2*size, pageSize) { // a planner mostly takes a few
+			page := make([]Observation, 0, size)
 			err := q.run(ctx, func(c *conn) error {
-				return c.query(ctx, listObservations, []any{queryID, last, pageSize}, func(r row) error {
+				return c.query(ctx, listObservations, []any{queryID, last, size}, func(r row) error {
 					page = append(page, Observation{
 						Obsid: r.int(0), ObsID: r.str(1), Program: r.str(2), Instrument: r.str(3), Level: int(r.int(4)),
 						Rights: r.str(5), ReleaseAt: r.time(6),
@@ -190,7 +190,7 @@ func (q *Queue) Observations(ctx context.Context, queryID int64) iter.Seq2[Obser
 					return
 				}
 			}
-			if len(page) < pageSize {
+			if len(page) < size {
 				return
 			}
 			last = page[len(page)-1].Obsid

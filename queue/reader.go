@@ -269,8 +269,8 @@ func (r *Reader) Events(ctx context.Context, fileID int64) (out []Event, err err
 // Omission returns the rule that left a URI out of a plan; ok is false if none did.
 func (r *Reader) Omission(ctx context.Context, uri string) (rule string, ok bool, err error) {
 	err = r.run(ctx, func(c *conn) error {
-		const find = `SELECT r.name FROM omitted o JOIN rule r ON r.id = o.rule_id WHERE o.uri_hash = ? ORDER BY r.id DESC LIMIT 1`
-		rule, err = c.text(ctx, find, hash64(uri))
+		const find = `SELECT r.name FROM omitted o JOIN rule r ON r.id = o.rule_id WHERE o.uri_hash IN (?,?) ORDER BY r.id DESC LIMIT 1`
+		rule, err = c.text(ctx, find, nearHash(uri), hash64(uri)) // the latter of rows from before schema 3
 		return err
 	})
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 )
 
 // Rebuild moves the database of the campaign in cfg.Dir aside, with its log files, and makes a new one that holds the
@@ -201,12 +200,12 @@ func (t *tx) restore(ctx context.Context, f File) error {
 	if err != nil {
 		return err
 	}
-	_, id, err := t.exec(ctx, restoreFile, stemID, name, kindID, nil, dirID, hash64(strings.ToLower(f.Path)), f.Size,
+	_, id, err := t.exec(ctx, restoreFile, stemID, name, kindID, nil, dirID, pathHash(f.Path), f.Size,
 		f.SHA256, f.MD5, string(f.Proof), orNull(f.Source), headerID, date, f.RunID, f.FinishedAt.UnixMilli(), orNull(f.Flagged))
 	if err != nil {
 		return fmt.Errorf("restoring %q: %w", f.URI, err)
 	}
-	if err := t.tally(ctx, Done, Count{Files: 1, Bytes: f.Size}); err != nil {
+	if err := t.tally(ctx, Done, "", Count{Files: 1, Bytes: f.Size}); err != nil {
 		return err
 	}
 	for _, obs := range f.Observations {
