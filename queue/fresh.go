@@ -75,7 +75,7 @@ func (in *ingest) flushFresh() error {
 	}
 	for _, f := range in.fresh {
 		if inserted < int64(len(in.fresh)) {
-			old, ok, err := in.lookup(in.ctx, f.name, f.stemID)
+			old, ok, err := in.lookup(f.name, f.stemID)
 			if err == nil && !ok {
 				err = errors.New("the file is neither new nor there")
 			}

@@ -21,7 +21,8 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 	err := q.writeAlone(ctx, func(t *tx) error {
 		in := ingest{
 			tx: t, ctx: ctx, queryID: c.QueryID, layout: out.Layout, rules: map[string]*ruleCount{}, stems: map[string]int64{},
-			insertFiles: insertFiles(), insertPairs: insertPairs(), seen: map[string]seenFile{}, left: map[leftOut]bool{},
+			insertFiles: insertFiles(), insertPairs: insertPairs(), selectKnownMany: selectKnownMany(), updateFactsMany: updateFactsMany(),
+			seen: map[string]seenFile{}, left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
 		}
 		return in.finish(c, out)
 	})
@@ -53,14 +54,18 @@ type ingest struct {
 	added                  Count
 	rules                  map[string]*ruleCount
 	stems                  map[string]int64
-	seen                   map[string]seenFile // files of this chunk by URI
-	left                   map[leftOut]bool    // files of this chunk that rules left out
-	fresh                  []freshFile         // files that seem to be new, not inserted yet; their ids follow each other
-	lastID                 int64               // the greatest id of a file, those of fresh included
-	metOld                 bool                // the file stored last was there already: the next will be, too
-	pairs                  []any               // file_id, obsid, … not inserted yet
-	insertFiles            string              // the statements for batches of them
+	seen                   map[string]seenFile   // files of this chunk by URI
+	left                   map[leftOut]bool      // files of this chunk that rules left out
+	fresh                  []freshFile           // files that seem to be new, not inserted yet; their ids follow each other
+	lastID                 int64                 // the greatest id of a file, those of fresh included
+	metOld                 bool                  // the file stored last was there already: the next will be, too
+	pairs                  []any                 // file_id, obsid, … not inserted yet
+	ahead                  map[fileKey]knownFile // files looked for together
+	facts                  []any                 // arguments of updateFactsMany, not written yet
+	insertFiles            string                // the statements for batches
 	insertPairs            string
+	selectKnownMany        string
+	updateFactsMany        string
 	steps                  int
 }
 
@@ -84,8 +89,8 @@ func (in *ingest) finish(c Chunk, out ChunkResult) error {
 	}
 	err = errors.Join(
 		each(in, out.Observations, in.observation),
-		each(in, out.Files, in.file),
-		each(in, out.Products, in.product),
+		batches(in, out.Files, in.meetFiles, in.file),
+		batches(in, out.Products, in.meetProducts, in.product),
 		each(in, out.Omitted, in.omit))
 	if err == nil {
 		err = in.flush(true)
@@ -94,7 +99,10 @@ func (in *ingest) finish(c Chunk, out ChunkResult) error {
 		err = in.flushCounts() // before sizes change: a trigger moves them within the counts
 	}
 	if err == nil {
-		err = each(in, out.Facts, in.fact)
+		err = batches(in, out.Facts, in.meetFacts, in.fact)
+	}
+	if err == nil {
+		err = in.flushFacts()
 	}
 	if err == nil {
 		err = each(in, out.Dropped, in.dropPlanned)
@@ -122,6 +130,63 @@ func each[T any](in *ingest, seq iter.Seq2[T, error], take func(T) error) error 
 		}
 	}
 	return nil
+}
+
+// batches is each, with a look at batchSize elements before they are taken.
+func batches[T any](in *ingest, seq iter.Seq2[T, error], look func([]T) error, take func(T) error) error {
+	batch := make([]T, 0, batchSize)
+	flush := func() error {
+		err := look(batch)
+		for _, v := range batch {
+			if err == nil {
+				err = take(v)
+			}
+		}
+		batch = batch[:0]
+		return err
+	}
+	err := each(in, seq, func(v T) error {
+		if batch = append(batch, v); len(batch) < batchSize {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// meetFiles and the other two look for the files of rows that are about to be stored, where they are likely to be there.
+func (in *ingest) meetFiles(rows []NewFile) error {
+	if !in.metOld {
+		return nil
+	}
+	uris := make([]string, 0, batchSize)
+	for _, f := range rows {
+		if _, met := in.seen[f.URI]; !met {
+			uris = append(uris, f.URI)
+		}
+	}
+	return in.aheadNow(uris)
+}
+
+func (in *ingest) meetProducts(rows []ProductRow) error {
+	files := make([]NewFile, 0, batchSize)
+	for _, p := range rows {
+		if p.Rule == "" {
+			files = append(files, p.File)
+		}
+	}
+	return in.meetFiles(files)
+}
+
+func (in *ingest) meetFacts(rows []KeywordFact) error {
+	uris := make([]string, len(rows))
+	for i, f := range rows {
+		uris[i] = f.URI
+	}
+	return in.aheadNow(uris)
 }
 
 const upsertObservation = `
@@ -189,7 +254,7 @@ func (in *ingest) store(f NewFile, met bool) (now seenFile, err error) {
 		err = in.flushFresh() // it may be among them
 	}
 	if err == nil && (met || in.metOld) {
-		old, ok, err := in.lookup(in.ctx, name, stemID)
+		old, ok, err := in.lookup(name, stemID)
 		if in.metOld = ok; err != nil || ok {
 			return in.again(old, f, err)
 		}
@@ -227,7 +292,7 @@ func (in *ingest) again(old knownFile, f NewFile, err error) (now seenFile, _ er
 			return now, err
 		}
 	}
-	return now, in.storeKnown(in.ctx, old, next, f.Facts, false)
+	return now, in.storeKnown(in.ctx, old, next, f.Facts, false, in.put)
 }
 
 // repeated counts rows of a file that is there; known says that an earlier query had listed it.
@@ -247,33 +312,31 @@ type knownFile struct {
 	checksum                                      string
 }
 
-const selectKnown = `
-SELECT id, query_id, kind_id, obs_dir_id, own, size_bytes, exact, release_at, ingested_at, state, checksum
-FROM file WHERE name = CAST(? AS TEXT) AND stem_id = CAST(? AS INTEGER)` // unique index file_uri
-const selectKnownByID = `
-SELECT id, query_id, kind_id, obs_dir_id, own, size_bytes, exact, release_at, ingested_at, state, checksum
-FROM file WHERE id = CAST(? AS INTEGER)`
-
-// lookup reads the file of a URI.
-func (t *tx) lookup(ctx context.Context, name string, stemID int64) (k knownFile, ok bool, err error) {
-	return t.oneKnown(ctx, selectKnown, name, stemID)
-}
+const (
+	selectKnown = `
+SELECT id, query_id, kind_id, obs_dir_id, own, size_bytes, exact, release_at, ingested_at, state, checksum`
+	knownColumns = 11
+)
 
 // lookupID reads the file of an id.
 func (t *tx) lookupID(ctx context.Context, id int64) (k knownFile, ok bool, err error) {
-	return t.oneKnown(ctx, selectKnownByID, id)
+	return t.oneKnown(ctx, selectKnown+` FROM file WHERE id = CAST(? AS INTEGER)`, id)
 }
 
 func (t *tx) oneKnown(ctx context.Context, sql string, args ...any) (k knownFile, ok bool, err error) {
 	err = t.query(ctx, sql, args, func(r row) error {
 		ok = true
-		k = knownFile{
-			id: r.int(0), queryID: r.int(1), kindID: r.int(2), obsDir: r.int(3), own: r.int(4), size: r.intOr(5, -1), exact: r.int(6),
-			release: r.time(7), ingested: r.time(8), state: State(r.str(9)), checksum: r.str(10),
-		}
+		k = knownOf(r)
 		return nil
 	})
 	return k, ok, err
+}
+
+func knownOf(r row) knownFile {
+	return knownFile{
+		id: r.int(0), queryID: r.int(1), kindID: r.int(2), obsDir: r.int(3), own: r.int(4), size: r.intOr(5, -1), exact: r.int(6),
+		release: r.time(7), ingested: r.time(8), state: State(r.str(9)), checksum: r.str(10),
+	}
 }
 
 const selectPath = `SELECT path FROM dir WHERE id = CAST(? AS INTEGER)`
@@ -306,8 +369,8 @@ WHERE id=? AND state NOT IN ('placing','done')`
 const updateFacts = `
 UPDATE file SET kind_id=?, exact=?, checksum=?, release_at=?, ingested_at=? WHERE id=? AND state NOT IN ('placing','done')`
 
-// storeKnown writes what differs. Facts of a finished file are those it was proven under, so they stay.
-func (t *tx) storeKnown(ctx context.Context, old, next knownFile, f Facts, keywords bool) error {
+// storeKnown puts what differs. Facts of a finished file are those it was proven under, so they stay.
+func (t *tx) storeKnown(ctx context.Context, old, next knownFile, f Facts, keywords bool, put func(old, next knownFile) error) error {
 	if old.state == Done || old.state == Placing {
 		return nil
 	}
@@ -327,12 +390,22 @@ func (t *tx) storeKnown(ctx context.Context, old, next knownFile, f Facts, keywo
 	if next == old {
 		return nil
 	}
+	return put(old, next)
+}
+
+// factsOnly tells that updateFacts writes all that differs.
+func (k knownFile) factsOnly(old knownFile) bool {
+	return k.queryID == old.queryID && k.obsDir == old.obsDir && k.own == old.own && k.size == old.size
+}
+
+// put writes a file that differs.
+func (t *tx) put(ctx context.Context, old, next knownFile) error {
 	checksum := bytesOrNull([]byte(next.checksum))
-	if next.queryID == old.queryID && next.obsDir == old.obsDir && next.own == old.own && next.size == old.size {
-		_, _, err = t.exec(ctx, updateFacts, next.kindID, next.exact, checksum, millis(next.release), millis(next.ingested), old.id)
+	if next.factsOnly(old) {
+		_, _, err := t.exec(ctx, updateFacts, next.kindID, next.exact, checksum, millis(next.release), millis(next.ingested), old.id)
 		return err
 	}
-	_, _, err = t.exec(ctx, updateKnown, idOrNull(next.queryID), next.kindID, idOrNull(next.obsDir), next.own, known(next.size), next.exact,
+	_, _, err := t.exec(ctx, updateKnown, idOrNull(next.queryID), next.kindID, idOrNull(next.obsDir), next.own, known(next.size), next.exact,
 		checksum, millis(next.release), millis(next.ingested), old.id)
 	return err
 }
@@ -340,29 +413,22 @@ func (t *tx) storeKnown(ctx context.Context, old, next knownFile, f Facts, keywo
 // fact joins a row of a keyword service to its file.
 func (in *ingest) fact(f KeywordFact) error {
 	stem, name := splitURI(f.URI)
-	stemID, ok := in.stems[stem]
-	if !ok {
-		var err error
-		if stemID, ok, err = in.findDir(in.ctx, stem); err != nil {
-			return err
-		}
-		if !ok {
-			stemID = -1
-		}
-		in.stems[stem] = stemID
+	stemID, err := in.stem(stem)
+	if err != nil {
+		return err
 	}
-	old, ok, err := in.lookup(in.ctx, name, stemID)
+	old, ok, err := in.lookup(name, stemID)
 	if err != nil || !ok {
 		return err
 	}
-	if err := in.storeFact(in.ctx, old, f); err != nil {
+	if err := in.storeFact(in.ctx, old, f, in.put); err != nil {
 		return fmt.Errorf("storing keywords of %q: %w", f.URI, err)
 	}
 	return nil
 }
 
 // storeFact applies a keyword row, whose size is exact.
-func (t *tx) storeFact(ctx context.Context, old knownFile, f KeywordFact) error {
+func (t *tx) storeFact(ctx context.Context, old knownFile, f KeywordFact, put func(old, next knownFile) error) error {
 	next := old
 	if err := t.compare(ctx, old, f); err != nil {
 		return err
@@ -380,5 +446,5 @@ func (t *tx) storeFact(ctx context.Context, old knownFile, f KeywordFact) error 
 		}
 		next.obsDir = id
 	}
-	return t.storeKnown(ctx, old, next, f.Facts, true)
+	return t.storeKnown(ctx, old, next, f.Facts, true, put)
 }

@@ -199,7 +199,7 @@ func (q *Queue) SetFacts(ctx context.Context, fileID int64, f KeywordFact) error
 		if err != nil {
 			return err
 		}
-		return t.storeFact(ctx, old, f)
+		return t.storeFact(ctx, old, f, func(old, next knownFile) error { return t.put(ctx, old, next) })
 	})
 	if err != nil {
 		return fmt.Errorf("storing facts of file %d: %w", fileID, err)

@@ -70,7 +70,7 @@ func (in *ingest) dropPlanned(o Omitted) error {
 	if err != nil || !ok {
 		return err
 	}
-	old, ok, err := in.lookup(in.ctx, name, stemID)
+	old, ok, err := in.lookup(name, stemID)
 	if err != nil || !ok || old.state != Planned || old.queryID != in.queryID {
 		return err
 	}
