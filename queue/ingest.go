@@ -50,6 +50,7 @@ type ingest struct {
 	ctx                    context.Context // of the one call this value lives in
 	queryID                int64
 	layout                 func(File) string // may be nil
+	folders                folders
 	rows, duplicate, known int64
 	added                  Count
 	rules                  map[string]*ruleCount

@@ -200,12 +200,18 @@ func suffixOf(name string) string {
 	return name[i+1:]
 }
 
+// FNV-1a with 64 bits.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
 // hash64 is FNV-1a with 64 bits, as SQLite's signed integer.
 func hash64(s string) int64 {
-	h := uint64(14695981039346656037)
+	h := uint64(fnvOffset)
 	for i := range len(s) {
 		h ^= uint64(s[i])
-		h *= 1099511628211
+		h *= fnvPrime
 	}
 	return int64(h)
 }
@@ -216,9 +222,16 @@ func hash64(s string) int64 {
 func nearHash(s string) int64 {
 	near := strings.LastIndexByte(s, '/') + 1
 	near += max(strings.IndexByte(s[near:], '_'), 0)
-	const low = 1<<43 - 1
-	n := uint64(hash64(s[:near]))>>44<<43 | uint64(hash64(s))&low
-	return max(int64(n), 1)
+	var upper uint64
+	h := uint64(fnvOffset)
+	for i := range len(s) {
+		if i == near {
+			upper = h
+		}
+		h ^= uint64(s[i])
+		h *= fnvPrime
+	}
+	return max(int64(upper>>44<<43|h&(1<<43-1)), 1)
 }
 
 // pathHash finds paths that are the same but for case.

@@ -55,8 +55,7 @@ type offer struct {
 	run   run              // files that are not written yet
 	moved map[tallyKey]Count
 
-	folder string // that valid saw last, and what it found
-	unsafe bool
+	folders folders
 }
 
 func (o *offer) all(queryID int64) error {
@@ -80,10 +79,9 @@ func (o *offer) all(queryID int64) error {
 }
 
 // A scan along the primary key: planned rows lie together, and an index of them would cost more at planning. What many files
-// share is looked up in memory; a planned file has nothing but these columns.
+// share is looked up in memory. What decides nothing is not read: digests and the time of ingestion.
 const listPlanned = `
-SELECT id, stem_id, name, kind_id, obs_dir_id, size_bytes, exact, checksum, release_at, ingested_at, query_id,
-  want_sha256, dir_id, path_hash
+SELECT id, stem_id, name, kind_id, obs_dir_id, size_bytes, exact, release_at, query_id, dir_id, path_hash
 FROM file WHERE id > ?1 AND state = 'planned' AND (?2 = 0 OR query_id = ?2) ORDER BY id LIMIT ?3`
 
 // planned reads the planned files behind a row.
@@ -93,9 +91,9 @@ func (o *offer) planned(last, queryID int64) ([]placing, error) {
 	err := o.query(o.ctx, listPlanned, []any{last, queryID, pageSize}, func(r row) error {
 		shared = append(shared, [3]int64{r.int(1), r.int(3), r.int(4)})
 		page = append(page, placing{File: File{
-			ID: r.int(0), URI: r.str(2), State: Planned, Size: r.intOr(5, -1), Exact: r.int(6) == 1, Checksum: r.blob(7),
-			Facts: Facts{ReleaseAt: r.time(8), IngestedAt: r.time(9)}, QueryID: r.int(10), Want: r.blob(11),
-		}, proposal: proposal{r.int(12), r.int(13)}})
+			ID: r.int(0), URI: r.str(2), State: Planned, Size: r.intOr(5, -1), Exact: r.int(6) == 1,
+			Facts: Facts{ReleaseAt: r.time(7)}, QueryID: r.int(8),
+		}, proposal: proposal{r.int(9), r.int(10)}})
 		return nil
 	})
 	for i := range page {

@@ -31,7 +31,7 @@ func (o *offer) place(p *placing) error {
 	_, name := splitURI(p.URI)
 	p.Path = pathIn(p.folder, name)
 	switch {
-	case !o.valid(p.folder, name):
+	case !o.folders.valid(p.folder, name):
 		p.Decision = Decision{State: Failed, Reason: ReasonRefusedName, Detail: "the name is not safe as a path"}
 	default:
 		p.Decision = o.cfg.Decide(p.File)
@@ -51,12 +51,18 @@ func (o *offer) place(p *placing) error {
 	return err
 }
 
-// valid is validPath of the path of a name in a folder, quick where one folder follows itself.
-func (o *offer) valid(folder, name string) bool {
-	if folder != o.folder {
-		o.folder, o.unsafe = folder, !validPath(folder)
+// folders tells which paths are valid, quickly where one folder follows itself.
+type folders struct {
+	last   string
+	unsafe bool
+}
+
+// valid is validPath of the path of a name in a folder; the name must be safe in the campaign's own directory, too.
+func (f *folders) valid(folder, name string) bool {
+	if folder != f.last {
+		f.last, f.unsafe = folder, !validPath(folder)
 	}
-	return !o.unsafe && validPath(name)
+	return !f.unsafe && validPath(name)
 }
 
 // pathIn is the path of a name in a folder; the folder "" is the campaign's own directory.

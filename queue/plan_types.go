@@ -102,7 +102,8 @@ type OfferConfig struct {
 	// Layout returns the folder of a file, slash separated, relative to the campaign, "" for the campaign directory itself;
 	// the path is folder + "/" + name. nil means "JWST/" + File.ObsID, or "JWST/_other" without one.
 	Layout func(File) string
-	// Decide is asked for each planned file, with its Path filled. nil means every file becomes pending.
+	// Decide is asked for each planned file, with its Path filled, but without digests and IngestedAt. nil means every file
+	// becomes pending.
 	Decide func(File) Decision
 	// Collide is asked when another file already holds the path or one that differs in case only. nil means
 	// Failed with ReasonCollision. A Pending answer lets both stand (the caller knows they cannot meet).

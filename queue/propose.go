@@ -11,7 +11,7 @@ func (in *ingest) propose(f NewFile, name string) (dirID, hash any, err error) {
 		return nil, nil, nil
 	}
 	folder := strings.Trim(in.layout(f.planned()), "/")
-	if folder != "" && !validPath(folder) {
+	if !in.folders.valid(folder, name) {
 		return nil, nil, nil
 	}
 	id, err := in.dir(in.ctx, folder)
