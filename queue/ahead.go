@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -80,7 +81,7 @@ func (in *ingest) lookup(name string, stemID int64) (k knownFile, ok bool, err e
 // put is tx.put, later for what most rows change.
 func (in *ingest) put(old, next knownFile) error {
 	if !next.factsOnly(old) {
-		if err := in.flushFacts(); err != nil {
+		if err := errors.Join(in.flushFacts(), in.flushAdded()); err != nil {
 			return err
 		}
 		return in.tx.put(in.ctx, old, next)

@@ -88,6 +88,22 @@ func take(t testing.TB, q *queue.Queue) queue.Chunk {
 	return c
 }
 
+// finish adds a chunk to a query and finishes it as done.
+func finish(t testing.TB, q *queue.Queue, queryID int64, out queue.ChunkResult) {
+	t.Helper()
+	if err := q.AddChunks(t.Context(), queryID, []queue.NewChunk{{Kind: "products"}}); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := q.NextChunk(t.Context(), queryID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.State = queue.ChunkDone
+	if err := q.FinishChunk(t.Context(), c, out); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // plan stores and offers n files.
 func plan(t testing.TB, q *queue.Queue, n int) {
 	t.Helper()

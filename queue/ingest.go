@@ -97,7 +97,7 @@ func (in *ingest) finish(c Chunk, out ChunkResult) error {
 		err = in.flush(true)
 	}
 	if err == nil {
-		err = in.flushCounts() // before sizes change: a trigger moves them within the counts
+		err = in.flushCounts()
 	}
 	if err == nil {
 		err = batches(in, out.Facts, in.meetFacts, in.fact)

@@ -55,12 +55,21 @@ func (in *ingest) flushCounts() error {
 	if in.rows == 0 {
 		return nil
 	}
-	if err := in.tally(in.ctx, Planned, "", in.added); err != nil {
+	if err := in.flushAdded(); err != nil {
 		return err
 	}
 	const add = `UPDATE query SET row_count=row_count+?, duplicates=duplicates+?, known=known+? WHERE id=?`
 	_, _, err := in.exec(in.ctx, add, in.rows, in.duplicate, in.known, in.queryID)
 	return err
+}
+
+// flushAdded counts the files that were added, before the size of one changes: a trigger moves it within the counts.
+func (in *ingest) flushAdded() error {
+	n := in.added
+	if in.added = (Count{}); n == (Count{}) {
+		return nil
+	}
+	return in.tally(in.ctx, Planned, "", n)
 }
 
 // dropPlanned leaves out a file after all that this query listed and nobody has offered yet.

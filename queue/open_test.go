@@ -80,6 +80,14 @@ func TestMigrateSaved(t *testing.T) {
 			if got := dump(t, q.Reader); got != string(want) {
 				t.Errorf("migrated queue:\n%s\nwant:\n%s", got, want)
 			}
+			for f, err := range q.Files(t.Context(), queue.Filter{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if same := files(t, q.Files(t.Context(), queue.Filter{Path: f.Path})); f.Path != "" && (len(same) != 1 || same[0].ID != f.ID) {
+					t.Errorf("files at %s: %+v", f.Path, same)
+				}
+			}
 			if err := fetch(t.Context(), q, claim(t, q, startRun(t, q), 1)[0]); err != nil {
 				t.Errorf("working a migrated queue: %v", err)
 			}
@@ -319,12 +327,18 @@ func TestTalliesAgree(t *testing.T) {
 	t.Parallel()
 	q := campaign(t, t.TempDir(), 50, 20)
 	run := startRun(t, q)
+	talliesAgree(t, q)
 	for i, j := range claim(t, q, run, 9) {
 		o := queue.Outcome{Reason: []queue.Reason{queue.ReasonHTTP, queue.ReasonMissing}[i%2]}
 		if err := q.Fail(t.Context(), j, o); err != nil {
 			t.Fatal(err)
 		}
 	}
+	talliesAgree(t, q)
+}
+
+func talliesAgree(t *testing.T, q *queue.Queue) {
+	t.Helper()
 	want, err := q.Text(t.Context(), `SELECT state, ifnull(reason,''), count(*), sum(size_bytes) FROM file GROUP BY 1, 2 ORDER BY 1, 2`)
 	if err != nil {
 		t.Fatal(err)

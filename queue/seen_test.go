@@ -3,7 +3,9 @@ package queue_test
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,8 +20,8 @@ func TestRepeatedRows(t *testing.T) {
 	for seed := range uint64(2) {
 		rng := rand.New(rand.NewPCG(1, seed))
 		var rows []queue.ProductRow
-		for range 40 {
-			f := queue.NewFile{URI: fmt.Sprintf("mast:JWST/product/jw%d_cal.fits", rng.IntN(6)), ObsID: fmt.Sprint("jw", rng.IntN(3)),
+		for range 200 {
+			f := queue.NewFile{URI: fmt.Sprintf("mast:JWST/product/jw%d_cal.fits", rng.IntN(40)), ObsID: fmt.Sprint("jw", rng.IntN(3)),
 				Size: int64(rng.IntN(3)) - 1, Own: rng.IntN(3) == 0, Parents: []int64{1 + rng.Int64N(4)},
 				Facts: queue.Facts{Program: "1", Level: rng.IntN(2) + 1, Instrument: []string{"", "MIRI"}[rng.IntN(2)]}}
 			if rng.IntN(4) == 0 {
@@ -27,12 +29,20 @@ func TestRepeatedRows(t *testing.T) {
 			}
 			rows = append(rows, queue.ProductRow{File: f, Rule: []string{"", "", "level", "size"}[rng.IntN(4)]})
 		}
-		one := ingestRows(t, rows)
-		var single [][]queue.ProductRow
-		for _, r := range rows {
-			single = append(single, []queue.ProductRow{r})
+		var facts []queue.KeywordFact
+		for range 200 {
+			f := queue.KeywordFact{URI: fmt.Sprintf("mast:JWST/product/jw%d_cal.fits", rng.IntN(50)), Size: int64(rng.IntN(3)) - 1,
+				Facts: queue.Facts{Level: -2, CalVer: []string{"", "1.18.0", "1.19.0"}[rng.IntN(3)], Stale: rng.IntN(2) == 0}}
+			if rng.IntN(2) == 0 {
+				f.Checksum = bytes.Repeat([]byte{byte(rng.IntN(2))}, 16)
+			}
+			if rng.IntN(4) == 0 {
+				f.ObsID = fmt.Sprint("jw", rng.IntN(3))
+			}
+			facts = append(facts, f)
 		}
-		many := ingestRows(t, single...)
+		one := ingestRows(t, slices.Chunk(rows, len(rows)), slices.Chunk(facts, len(facts)))
+		many := ingestRows(t, slices.Chunk(rows, 1), slices.Chunk(facts, 1))
 		if d := cmp.Diff(many, one); d != "" {
 			t.Errorf("seed %d (-a chunk a row +one chunk):\n%s", seed, d)
 		}
@@ -40,7 +50,7 @@ func TestRepeatedRows(t *testing.T) {
 }
 
 // ingestRows plans two queries of the same chunks and dumps the queue without its chunks.
-func ingestRows(t *testing.T, chunks ...[]queue.ProductRow) string {
+func ingestRows(t *testing.T, rows iter.Seq[[]queue.ProductRow], facts iter.Seq[[]queue.KeywordFact]) string {
 	t.Helper()
 	ctx := t.Context()
 	q := openAt(t, t.TempDir(), nil)
@@ -49,20 +59,13 @@ func ingestRows(t *testing.T, chunks ...[]queue.ProductRow) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, rows := range chunks {
-			if err := q.AddChunks(ctx, id, []queue.NewChunk{{Kind: "products"}}); err != nil {
-				t.Fatal(err)
-			}
-			c, _, err := q.NextChunk(ctx, id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out := queue.ChunkResult{State: queue.ChunkDone, Observations: seq(4, func(i int) queue.Observation {
+		for rows := range rows {
+			finish(t, q, id, queue.ChunkResult{Observations: seq(4, func(i int) queue.Observation {
 				return queue.Observation{Obsid: int64(i + 1), ObsID: fmt.Sprint("o", i+1)}
-			}), Products: seq(len(rows), func(i int) queue.ProductRow { return rows[i] })}
-			if err := q.FinishChunk(ctx, c, out); err != nil {
-				t.Fatal(err)
-			}
+			}), Products: list(rows...)})
+		}
+		for facts := range facts {
+			finish(t, q, id, queue.ChunkResult{Facts: list(facts...)})
 		}
 	}
 	var b bytes.Buffer
