@@ -42,12 +42,12 @@ func (m mode) dsn(path string) string {
 	case modeWAL:
 		p.Set("_journal_mode", "WAL")
 		p.Set("_synchronous", "FULL")
-		p.Set("_cache_size", "-49152")
+		p.Set("_cache_size", "-32768")
 	case modeExclusive:
 		p.Set("_locking_mode", "EXCLUSIVE")
 		p.Set("_journal_mode", "DELETE")
 		p.Set("_synchronous", "EXTRA")
-		p.Set("_cache_size", "-49152")
+		p.Set("_cache_size", "-32768")
 	case modeReader:
 		p.Set("mode", "ro")
 		p.Set("_query_only", "on")
