@@ -13,7 +13,7 @@ import (
 // Tools that know nothing of jwstbulk must find every file right, and a second run must leave the archive alone.
 func TestRecordedList(t *testing.T) {
 	const files, bytes = 80, 2_437_539_840
-	script, err := filepath.Abs("../planner/testdata/mastDownload_20230125125957.sh") // one copy, with its licence and provenance
+	script, err := filepath.Abs("../internal/filelist/testdata/mastDownload_20230125125957.sh") // one copy, with its licence and provenance
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/product"
 )
 
 // criterion is one flag of a query in the archive's terms: the observations that match any of its parts.
@@ -111,7 +112,7 @@ func instrumentParts(values []string) []part {
 func obsParts(values []string) []part {
 	var patterns, ids []string
 	for _, v := range values {
-		if digits(v) {
+		if product.Digits(v) {
 			ids = append(ids, v)
 			continue
 		}
@@ -172,7 +173,7 @@ func newObsSet(asked []string) obsSet {
 		switch {
 		case ok:
 			s.prefixes = append(s.prefixes, fmt.Sprintf("jw%05d%03d", p, o), fmt.Sprintf("jw%05d-o%03d", p, o))
-		case digits(a):
+		case product.Digits(a):
 			s.ids[a] = true
 		case strings.ContainsAny(a, "*?["):
 			s.globs = append(s.globs, a)
@@ -197,7 +198,7 @@ func (s obsSet) has(obsID string, obsid int64) bool {
 // observed then.
 func (s obsSet) guides(name string) bool {
 	visit, _, _ := strings.Cut(name, "_")
-	if !guideStar(name) || len(visit) != 13 {
+	if !product.GuideStar(name) || len(visit) != 13 {
 		return false
 	}
 	within := func(asked string) bool {

@@ -15,7 +15,7 @@
 //
 // To read it, begin with plan.go, which works the chunks; observe.go, products.go, via.go, keywords.go and offer.go are the
 // stages, sweep.go is how large questions are split. query.go, queryfile.go and vocabulary.go are what a user says, criteria.go,
-// where.go, position.go and select.go what is made of it. list.go and the files named after formats read lists. summary.go and
+// where.go, position.go and select.go what is made of it. planlist.go takes lists, which internal/filelist reads. summary.go and
 // forecast.go tell the outcome.
 //
 // It promises to hide nothing: the only filter that was not asked for leaves out guide-star files, and the summary counts

@@ -7,16 +7,9 @@ import (
 
 // Internals under test.
 var (
-	SplitSuffix  = splitSuffix
-	InstrumentOf = instrumentOf
-	ProgramOf    = programOf
-	ExposurePart = exposurePart
-	FolderOf     = folderOf
-	SafeName     = safeName
-	ServiceOf    = serviceOf
-	LevelOf      = levelOf
-	Widen        = widen
-	ShellWords   = shellWords
+	ServiceOf = serviceOf
+	LevelOf   = levelOf
+	Widen     = widen
 )
 
 // ObsMatch reports whether --obs asks for an observation.

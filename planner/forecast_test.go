@@ -59,3 +59,32 @@ func TestNewForecast(t *testing.T) {
 		t.Errorf("NewForecast of nothing = %+v", f)
 	}
 }
+
+func TestCheckSpace(t *testing.T) {
+	t.Parallel()
+	counts := queue.Counts{State: map[queue.State]queue.Count{
+		queue.Pending: {Files: 10, Bytes: 1000}, queue.Done: {Files: 100, Bytes: 1 << 40}, queue.Parked: {Files: 5, Bytes: 1 << 40},
+	}}
+	free := func(b, i uint64) func() (uint64, uint64, error) {
+		return func() (uint64, uint64, error) { return b, i, nil }
+	}
+	if err := planner.CheckSpace(counts, 2, free(1020, 12)); err != nil {
+		t.Errorf("CheckSpace = %v, want nil", err)
+	}
+	if err := planner.CheckSpace(counts, 2, free(1020, math.MaxUint64)); err != nil {
+		t.Errorf("CheckSpace = %v, want nil", err)
+	}
+	for _, f := range [][2]uint64{{1019, 12}, {1020, 11}} {
+		var space *planner.SpaceError
+		if err := planner.CheckSpace(counts, 2, free(f[0], f[1])); !errors.As(err, &space) || space.NeedBytes != 1020 || space.NeedInodes != 12 {
+			t.Errorf("CheckSpace with %v free = %v, want a SpaceError", f, err)
+		}
+	}
+	bad := errors.New("no")
+	if err := planner.CheckSpace(counts, 0, func() (uint64, uint64, error) { return 0, 0, bad }); !errors.Is(err, bad) {
+		t.Errorf("CheckSpace = %v, want %v", err, bad)
+	}
+	if err := planner.CheckSpace(queue.Counts{}, 0, func() (uint64, uint64, error) { return 0, 0, bad }); err != nil {
+		t.Errorf("CheckSpace of nothing = %v, want nil", err)
+	}
+}

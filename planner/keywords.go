@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/product"
 	"jwstbulk/queue"
 )
 
@@ -26,10 +27,10 @@ func serviceOf(name string) string {
 	if !strings.HasSuffix(name, ".fits") {
 		return ""
 	}
-	if guideStar(name) {
+	if product.GuideStar(name) {
 		return guideService
 	}
-	switch instrumentOf(name) {
+	switch product.Instrument(name) {
 	case "NIRCAM":
 		return "Nircam"
 	case "NIRISS":
@@ -56,7 +57,7 @@ func (w *work) join(ctx context.Context, c queue.Chunk) error {
 		if err != nil {
 			return err
 		}
-		g := group{serviceOf(name), programOf(name)}
+		g := group{serviceOf(name), product.Program(name)}
 		if g.service == "" {
 			continue
 		}
@@ -107,7 +108,7 @@ func (w *work) unjoined(ctx context.Context) iter.Seq2[string, error] {
 				return
 			}
 			retyped := w.joinsTypes() && f.State == queue.Planned // joined for another query, whose types were others
-			if (!f.Exact || retyped) && !programs[programOf(f.Name)] && !yield(f.Name, nil) {
+			if (!f.Exact || retyped) && !programs[product.Program(f.Name)] && !yield(f.Name, nil) {
 				return
 			}
 		}
@@ -119,7 +120,7 @@ func (w *work) unjoined(ctx context.Context) iter.Seq2[string, error] {
 				yield("", fmt.Errorf("reading files: %w", err))
 				return
 			}
-			if f.State != queue.Done && programs[programOf(f.Name)] && !yield(f.Name, nil) {
+			if f.State != queue.Done && programs[product.Program(f.Name)] && !yield(f.Name, nil) {
 				return
 			}
 		}
@@ -134,7 +135,7 @@ func (w *work) programs(ctx context.Context) (map[string]bool, error) {
 	set := map[string]bool{}
 	if w.list != nil {
 		for _, it := range w.list.Items {
-			set[programOf(it.name())] = true
+			set[product.Program(it.Name())] = true
 		}
 		return set, nil
 	}
@@ -234,7 +235,7 @@ func facts(r *mast.Reply) iter.Seq2[queue.KeywordFact, error] {
 				ReleaseAt: k.ReleaseAt, IngestedAt: k.IngestedAt, CalVer: k.CalVer, CRDSCtx: k.CRDSCtx, SDPVer: k.SDPVer, Stale: k.Stale,
 			}}
 			if k.FileSet != "" {
-				f.ObsID = folderOf(k.FileSet, fileName(k.URI))
+				f.ObsID = product.Folder(k.FileSet, fileName(k.URI))
 			}
 			if !yield(f, err) {
 				return

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
 	"jwstbulk/planner"
@@ -38,19 +39,20 @@ func TestPlanLimit(t *testing.T) {
 		return wanted(f) && strings.HasSuffix(f.Name, "_cal.fits") && f.Program == firstProgram
 	}
 	all := slices.Sorted(maps.Keys(truth(srv, cal)))
-	list, err := planner.ParseList(strings.NewReader(strings.Join(all, "\n")), "list")
+	list, err := filelist.Parse(strings.NewReader(strings.Join(all, "\n")), "list")
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Reverse(list.Items) // the order of names counts, not that of the list
-	list.Select.Limit = "3"
 	q := planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}, Limit: "3"}
 	keywords := q
 	keywords.Via = "keywords"
 	for name, plan := range map[string]func(*rig) (planner.Summary, error){
 		"observations": func(r *rig) (planner.Summary, error) { return r.planner().Plan(t.Context(), q) },
 		"keywords":     func(r *rig) (planner.Summary, error) { return r.planner().Plan(t.Context(), keywords) },
-		"list":         func(r *rig) (planner.Summary, error) { return r.planner().PlanList(t.Context(), list) },
+		"list": func(r *rig) (planner.Summary, error) {
+			return r.planner().PlanList(t.Context(), list, planner.Query{Limit: "3"})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

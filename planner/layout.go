@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"jwstbulk/internal/product"
 	"jwstbulk/queue"
 )
 
@@ -14,6 +15,9 @@ const (
 	layoutFlat    = "{name}"
 	layoutProgram = "{program}/{obs_id}/{name}"
 )
+
+// otherFolder takes the files for which no observation is known, and stands for any other fact that is not.
+const otherFolder = "_other"
 
 const wantLayout = "mast, flat, program, or a template such as {program}/{instrument}/{name}: relative, made of safe names and of " +
 	"{program}, {obs_id}, {instrument}, {level}, {suffix}, {detector}, and ending in /{name}"
@@ -56,7 +60,7 @@ func ParseLayout(s string) (func(queue.File) string, error) {
 	parts := strings.Split(rest, "/")
 	for _, p := range parts {
 		// With facts of an ordinary file the component must be a safe name; a brace that is left is no placeholder.
-		if sample := expand(p, func(string) string { return "x" }); sample == "" || !safeName(sample) {
+		if sample := expand(p, func(string) string { return "x" }); sample == "" || !product.SafeName(sample) {
 			return nil, &UsageError{"--layout", s, wantLayout}
 		}
 	}
@@ -99,7 +103,7 @@ func layoutFact(f queue.File, fact string) string {
 	switch fact {
 	case "program":
 		if v = f.Program; v == "" {
-			v = programOf(name)
+			v = product.Program(name)
 		}
 	case "obs_id":
 		v = obsFolder(f)
@@ -111,9 +115,9 @@ func layoutFact(f queue.File, fact string) string {
 			v = strconv.Itoa(f.Level)
 		}
 	case "suffix":
-		v, _ = splitSuffix(name)
+		v, _ = product.Suffix(name)
 	case "detector":
-		v = detectorOf(name)
+		v = product.Detector(name)
 	}
 	if v == "" {
 		return otherFolder

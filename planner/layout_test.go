@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/product"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -60,7 +62,7 @@ func FuzzParseLayout(f *testing.F) {
 		}
 		dir := layout(queue.File{URI: "mast:JWST/product/jw1_cal.fits", Facts: queue.Facts{Program: "1"}})
 		for part := range strings.SplitSeq(dir, "/") {
-			if dir != "" && part != "_other" && !planner.SafeName(part) {
+			if dir != "" && part != "_other" && !product.SafeName(part) {
 				t.Errorf("layout %q gives %q", s, dir)
 			}
 		}
@@ -90,11 +92,11 @@ func TestPlanLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.cfg.Layout = flat
-	l, err := planner.ParseList(strings.NewReader("mast:JWST/product/jw1_a.fits\nmast:JWST/product/JW1_A.fits\nmast:JWST/product/sha256sums\n"), "l")
+	l, err := filelist.Parse(strings.NewReader("mast:JWST/product/jw1_a.fits\nmast:JWST/product/JW1_A.fits\nmast:JWST/product/sha256sums\n"), "l")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err = r.planner().PlanList(t.Context(), l); err != nil || s.Files != 3 || s.Failed != 2 || s.Pending != 1 {
+	if s, err = r.planner().PlanList(t.Context(), l, planner.Query{}); err != nil || s.Files != 3 || s.Failed != 2 || s.Pending != 1 {
 		t.Errorf("PlanList = %+v, %v, want one pending and two refused", s, err)
 	}
 	reasons := map[queue.Reason]int{}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"jwstbulk/internal/product"
 	"jwstbulk/queue"
 )
 
@@ -19,7 +20,7 @@ func obsFolder(f queue.File) string {
 	if f.ObsID != "" {
 		return f.ObsID
 	}
-	if obs := exposurePart(fileName(f.URI)); obs != "" {
+	if obs := product.ObsID(fileName(f.URI)); obs != "" {
 		return obs
 	}
 	return otherFolder
@@ -153,7 +154,7 @@ func unsafePart(path string) string {
 		return path
 	}
 	for part := range strings.SplitSeq(path, "/") {
-		if part != otherFolder && !safeName(part) {
+		if part != otherFolder && !product.SafeName(part) {
 			if part == "" {
 				return path
 			}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
 	"jwstbulk/queue"
 )
@@ -208,7 +209,7 @@ type work struct {
 	id    int64
 	query Query // normal
 	sel   *selector
-	list  *List // of PlanList; nil otherwise
+	list  *filelist.List // of PlanList; nil otherwise
 
 	resolved []Resolved // the names that became cones
 }

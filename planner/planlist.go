@@ -7,29 +7,30 @@ import (
 	"iter"
 	"strings"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/product"
 	"jwstbulk/queue"
 )
 
 // PlanList adds the files of a list to the campaign as Plan does those of a query; their exact sizes and checksums come
-// from the keyword services. The list's own folders are kept. List.Select may narrow it by Suffixes, Include, Exclude and Limit;
+// from the keyword services. The list's own folders are kept. q may narrow it by Suffixes, Include, Exclude and Limit;
 // other criteria are refused with *UsageError: a list of files does not say rights, types or observations. A list of
 // observations is planned as the query that names them, which takes all criteria.
 //
 // A plan that was interrupted is taken up when the same list is given again.
-func (p *Planner) PlanList(ctx context.Context, l *List) (Summary, error) {
+func (p *Planner) PlanList(ctx context.Context, l *filelist.List, q Query) (Summary, error) {
 	if len(l.Obs) > 0 {
-		q := l.Select
 		if len(q.Obs) > 0 {
 			return Summary{}, &UsageError{Flag: "--obs", Value: strings.Join(q.Obs, ","), Want: "nothing: the list names the observations"}
 		}
 		q.Obs = l.Obs
 		return p.Plan(ctx, q)
 	}
-	if err := l.checkSelect(); err != nil {
+	if err := checkNarrows(l.Name, q); err != nil {
 		return Summary{}, err
 	}
-	sel := Query{Suffixes: l.Select.Suffixes, Include: l.Select.Include, Exclude: l.Select.Exclude, Limit: l.Select.Limit}
+	sel := Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude, Limit: q.Limit}
 	id := l.ID()
 	sel.List = &id
 	sel.GuideStars = true // a list names what it wants
@@ -54,12 +55,12 @@ func (p *Planner) PlanList(ctx context.Context, l *List) (Summary, error) {
 	return w.finish(ctx, spec, resumed)
 }
 
-// checkSelect refuses what the entries of a list of files cannot be chosen by.
-func (l *List) checkSelect() error {
-	rest := l.Select
+// checkNarrows refuses criteria that the entries of a list of files cannot be chosen by. list is the list's name.
+func checkNarrows(list string, q Query) error {
+	rest := q
 	rest.Suffixes, rest.Include, rest.Exclude, rest.GuideStars, rest.Limit = nil, nil, nil, false, ""
 	if b, err := json.Marshal(rest); err != nil || string(b) != "{}" {
-		return &UsageError{Flag: "--from", Value: l.Name, Want: "no criteria beside --suffix, --include, --exclude and --limit"}
+		return &UsageError{Flag: "--from", Value: list, Want: "no criteria beside --suffix, --include, --exclude and --limit"}
 	}
 	return nil
 }
@@ -75,10 +76,10 @@ func (w *work) takeList(ctx context.Context, c queue.Chunk) error {
 func (w *work) listRows() iter.Seq2[queue.ProductRow, error] {
 	return func(yield func(queue.ProductRow, error) bool) {
 		for _, it := range w.list.Items {
-			name := it.name()
+			name := it.Name()
 			r := queue.ProductRow{File: queue.NewFile{
 				URI: it.URI, Name: name, ObsID: it.Folder, Own: it.Folder != "", Size: -1,
-				Facts: queue.Facts{Program: programOf(name), Instrument: instrumentOf(name), Level: levelOf(name)},
+				Facts: queue.Facts{Program: product.Program(name), Instrument: product.Instrument(name), Level: levelOf(name)},
 			}}
 			r.Rule = w.sel.rule(name, -1, &r.File.Facts)
 			if !yield(r, nil) {
@@ -90,10 +91,10 @@ func (w *work) listRows() iter.Seq2[queue.ProductRow, error] {
 
 // levelOf tells the CAOM level from a file name; mast.LevelUnknown if it does not say.
 func levelOf(name string) int {
-	suffix, _ := splitSuffix(name)
+	suffix, _ := product.Suffix(name)
 	switch {
-	case guideStar(name):
-	case len(name) > 7 && name[7] == '-' && exposurePart(name) != "":
+	case product.GuideStar(name):
+	case len(name) > 7 && name[7] == '-' && product.ObsID(name) != "":
 		return 3
 	case stageOf(suffix, 2) == "1b":
 		return 1

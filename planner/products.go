@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/product"
 	"jwstbulk/queue"
 )
 
@@ -181,12 +182,12 @@ func (w *work) rows(reply *mast.Reply, obs []asked) iter.Seq2[queue.ProductRow, 
 func (w *work) row(p *mast.Product, byID map[int64]asked) queue.ProductRow {
 	name := p.URI[strings.LastIndexByte(p.URI, '/')+1:]
 	r := queue.ProductRow{File: queue.NewFile{URI: p.URI, Name: name, ObsID: p.ObsName, Size: p.Size}}
-	if len(p.URI) > maxURI || !strings.HasPrefix(p.URI, productPrefix) {
-		r.File.URI = p.URI[:min(len(p.URI), maxURI)]
+	if len(p.URI) > product.MaxURI || !strings.HasPrefix(p.URI, product.Prefix) {
+		r.File.URI = p.URI[:min(len(p.URI), product.MaxURI)]
 		r.Rule = RuleCollection
 		return r
 	}
-	if !w.sel.guideStars && guideStar(name) {
+	if !w.sel.guideStars && product.GuideStar(name) {
 		r.Rule = RuleGuideStars
 		return r
 	}
@@ -196,9 +197,9 @@ func (w *work) row(p *mast.Product, byID map[int64]asked) queue.ProductRow {
 	}
 	o := byID[parent]
 	f := &r.File.Facts
-	*f = queue.Facts{Program: p.ProposalID, Instrument: instrumentOf(name), Level: p.Level, ProductType: p.ProductType, Rights: p.Rights}
+	*f = queue.Facts{Program: p.ProposalID, Instrument: product.Instrument(name), Level: p.Level, ProductType: p.ProductType, Rights: p.Rights}
 	if f.Program == "" {
-		f.Program = programOf(name)
+		f.Program = product.Program(name)
 	}
 	if f.Instrument == "" {
 		f.Instrument = o.Instrument

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
+	"jwstbulk/internal/filelist"
+	"jwstbulk/internal/product"
 )
 
 // Query is what a user asks for, in the words of the command line. Criteria of different fields are combined by AND, the
@@ -46,14 +49,7 @@ type Query struct {
 	Limit        string   `json:"limit,omitempty"`        // the most files that the query adds, the first ones by name; "" means all
 
 	// List names a list of files that replaces the criteria for observations; set by PlanList alone.
-	List *ListID `json:"list,omitempty"`
-}
-
-// ListID identifies a list of files in a stored query.
-type ListID struct {
-	Name   string `json:"name"`
-	SHA256 string `json:"sha256"` // hex, of the list's entries
-	Items  int    `json:"items"`
+	List *filelist.ID `json:"list,omitempty"`
 }
 
 // UsageError says which value of which flag was not understood, and what would have been.
@@ -189,7 +185,7 @@ func normalObs(flag, v string) (string, error) {
 		}
 		return fmt.Sprintf("%d:%d", pn, on), nil
 	}
-	if v == "" || strings.ContainsAny(v, " \t/%\\'\";") {
+	if !product.MayBeObs(v) {
 		return "", &UsageError{flag, v, want}
 	}
 	if _, err := path.Match(v, ""); err != nil {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
 	"jwstbulk/planner"
@@ -118,11 +120,11 @@ func TestPlanManyAtOnce(t *testing.T) {
 
 func TestPlanList(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile(recordedScript)
+	b, err := os.ReadFile(filepath.Join("..", "internal", "filelist", "testdata", "mastDownload_20230125125957.sh"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := planner.ParseList(bytes.NewReader(b), "script.sh")
+	l, err := filelist.Parse(bytes.NewReader(b), "script.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,8 +142,8 @@ func TestPlanList(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRig(t, masttest.Config{Catalog: cat})
-	l.Items = append(l.Items, planner.ListItem{URI: more, Line: 1}, planner.ListItem{URI: other, Line: 2}, planner.ListItem{URI: more, Line: 3})
-	s, err := r.planner().PlanList(t.Context(), l)
+	l.Items = append(l.Items, filelist.Item{URI: more, Line: 1}, filelist.Item{URI: other, Line: 2}, filelist.Item{URI: more, Line: 3})
+	s, err := r.planner().PlanList(t.Context(), l, planner.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,12 +157,11 @@ func TestPlanList(t *testing.T) {
 			t.Errorf("%s: path %s program %s exact %v, want folder %s", uri, f.Path, f.Program, f.Exact, folders[uri])
 		}
 	}
-	if again, err := r.planner().PlanList(t.Context(), l); err != nil || again.Files != 0 || again.Known == 0 {
+	if again, err := r.planner().PlanList(t.Context(), l, planner.Query{}); err != nil || again.Files != 0 || again.Known == 0 {
 		t.Errorf("the same list again = %+v, %v, want nothing new", again, err)
 	}
-	l.Select.Programs = []string{"2733"}
 	var usage *planner.UsageError
-	if _, err := r.planner().PlanList(t.Context(), l); !errors.As(err, &usage) || usage.Flag != "--from" {
+	if _, err := r.planner().PlanList(t.Context(), l, planner.Query{Programs: []string{"2733"}}); !errors.As(err, &usage) || usage.Flag != "--from" {
 		t.Errorf("a list with --program = %v, want a UsageError", err)
 	}
 }
@@ -172,16 +173,16 @@ func TestPlanListKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRig(t, masttest.Config{Catalog: cat})
-	l := &planner.List{Name: "l", Items: []planner.ListItem{{URI: "mast:JWST/product/jw02733001001_02101_00002_mirimage_cal.fits", Line: 1}}}
+	l := &filelist.List{Name: "l", Items: []filelist.Item{{URI: "mast:JWST/product/jw02733001001_02101_00002_mirimage_cal.fits", Line: 1}}}
 	ctx, cancel := context.WithCancel(t.Context())
 	good := r.cfg.Archive
 	r.cfg.Archive = hooked{good, func(string, []int64) error { cancel(); return ctx.Err() }}
-	if _, err := r.planner().PlanList(ctx, l); !errors.Is(err, context.Canceled) {
+	if _, err := r.planner().PlanList(ctx, l, planner.Query{}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("PlanList = %v, want a cancelled context", err)
 	}
 	r.open()
 	r.cfg.Archive = good
-	s, err := r.planner().PlanList(t.Context(), l)
+	s, err := r.planner().PlanList(t.Context(), l, planner.Query{})
 	if err != nil || !s.Resumed || s.Pending != 1 {
 		t.Fatalf("PlanList after a stop = %+v, %v", s, err)
 	}
@@ -263,12 +264,14 @@ func ExampleNew() {
 }
 
 func ExamplePlanner_PlanList() {
-	l, err := planner.ParseList(strings.NewReader("mast:JWST/product/jw01895001001_02101_00001_nrca1_rate.fits"), "files.txt")
+	l, err := filelist.Parse(strings.NewReader("mast:JWST/product/jw01895001001_02101_00001_nrca1_rate.fits"), "files.txt")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	plan := func(p *planner.Planner) (planner.Summary, error) { return p.PlanList(context.Background(), l) }
+	plan := func(p *planner.Planner) (planner.Summary, error) {
+		return p.PlanList(context.Background(), l, planner.Query{})
+	}
 	_ = plan // with a Planner from New
 	fmt.Println(l.ID().Items, "file")
 	// Output: 1 file
@@ -295,12 +298,12 @@ func TestPlanListOfObservations(t *testing.T) {
 	for ob := range o.srv.Observations() {
 		ids += fmt.Sprintf("%d,x\n", ob.Obsid)
 	}
-	l, err := planner.ParseList(strings.NewReader(ids), "obs.csv")
+	l, err := filelist.Parse(strings.NewReader(ids), "obs.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Select = planner.Query{Levels: []string{"3"}}
-	s, err := o.planner().PlanList(t.Context(), l)
+	q := planner.Query{Levels: []string{"3"}}
+	s, err := o.planner().PlanList(t.Context(), l, q)
 	if err != nil || s.Files != all.Files || s.Files == 0 {
 		t.Errorf("PlanList = %d files, %v, want %d", s.Files, err, all.Files)
 	}
@@ -309,9 +312,9 @@ func TestPlanListOfObservations(t *testing.T) {
 			t.Errorf("%s is not what the query lists", f.URI)
 		}
 	}
-	l.Select.Obs = []string{"jw*"}
+	q.Obs = []string{"jw*"}
 	var usage *planner.UsageError
-	if _, err := o.planner().PlanList(t.Context(), l); !errors.As(err, &usage) {
+	if _, err := o.planner().PlanList(t.Context(), l, q); !errors.As(err, &usage) {
 		t.Errorf("PlanList with --obs = %v, want *UsageError", err)
 	}
 }

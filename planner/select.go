@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"jwstbulk/internal/product"
 	"jwstbulk/queue"
 )
 
@@ -55,9 +56,9 @@ func newSelector(q Query) *selector {
 
 // rule names the first rule that leaves the file out; "" takes it. size is -1 if it is unknown.
 func (s *selector) rule(name string, size int64, f *queue.Facts) string {
-	suffix, ext := splitSuffix(name)
+	suffix, ext := product.Suffix(name)
 	switch {
-	case !s.guideStars && guideStar(name):
+	case !s.guideStars && product.GuideStar(name):
 		return RuleGuideStars
 	case len(s.levels)+len(s.stages) > 0 && !slices.Contains(s.levels, f.Level) && !slices.Contains(s.stages, stageOf(suffix, f.Level)):
 		return RuleLevel
@@ -65,7 +66,7 @@ func (s *selector) rule(name string, size int64, f *queue.Facts) string {
 		return RuleSuffix
 	case len(s.types) > 0 && !slices.Contains(s.types, strings.ToUpper(f.ProductType)):
 		return RuleProductType
-	case len(s.detectors) > 0 && !matches(s.detectors, detectorOf(name)):
+	case len(s.detectors) > 0 && !matches(s.detectors, product.Detector(name)):
 		return RuleDetector
 	case size >= 0 && (size < s.least || s.most > 0 && size > s.most):
 		return RuleSize

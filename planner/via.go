@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/product"
 	"jwstbulk/queue"
 )
 
@@ -65,7 +66,7 @@ func (q Query) checkVia() error {
 		}
 	}
 	for _, v := range q.Obs {
-		if digits(v) {
+		if product.Digits(v) {
 			return refuse("--obs", v)
 		}
 	}
@@ -131,7 +132,7 @@ func (q Query) fileCriteria() []criterion {
 func fileSets(obs []string, guideStars bool) []string {
 	var out []string
 	for _, v := range obs {
-		if program, number, ok := strings.Cut(v, "-o"); ok && guideStars && len(number) >= 3 && digits(number[:3]) {
+		if program, number, ok := strings.Cut(v, "-o"); ok && guideStars && len(number) >= 3 && product.Digits(number[:3]) {
 			out = append(out, program+number[:3]+"*") // the visits of the observation that a product combines
 		}
 		if p, o, ok := programObs(v); ok {
@@ -209,7 +210,7 @@ func (w *work) keywordFiles(r *mast.Reply) iter.Seq2[queue.ProductRow, error] {
 	now := w.cfg.Now()
 	return func(yield func(queue.ProductRow, error) bool) {
 		for f, err := range facts(r) {
-			if err == nil && (len(f.URI) > maxURI || !strings.HasPrefix(f.URI, productPrefix) || !asked.has(f.ObsID, 0) && !asked.guides(fileName(f.URI))) {
+			if err == nil && (len(f.URI) > product.MaxURI || !strings.HasPrefix(f.URI, product.Prefix) || !asked.has(f.ObsID, 0) && !asked.guides(fileName(f.URI))) {
 				continue
 			}
 			name := fileName(f.URI)
@@ -219,7 +220,7 @@ func (w *work) keywordFiles(r *mast.Reply) iter.Seq2[queue.ProductRow, error] {
 				row.File.Rights = "EXCLUSIVE_ACCESS"
 			}
 			if row.File.Program == "" {
-				row.File.Program = programOf(name)
+				row.File.Program = product.Program(name)
 			}
 			row.Rule = w.sel.rule(name, f.Size, &row.File.Facts)
 			if !yield(row, err) {

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jwstbulk/internal/campaign"
+	"jwstbulk/internal/product"
 	"jwstbulk/queue"
 )
 
@@ -179,7 +180,7 @@ func omittedURI(name string) string {
 	if strings.HasPrefix(name, "mast:") {
 		return name
 	}
-	return "mast:JWST/product/" + path.Base(name)
+	return product.Prefix + path.Base(name)
 }
 
 type whyLine struct {

@@ -12,6 +12,7 @@ import (
 	"jwstbulk/fetcher"
 	"jwstbulk/internal/campaign"
 	"jwstbulk/internal/cluster"
+	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
@@ -121,7 +122,7 @@ func errorCodes(err error) []int {
 		reported  *reportedError
 		usage     *usageError
 		criteria  *planner.UsageError
-		list      *planner.ListError
+		list      *filelist.Error
 		file      *planner.FileError
 		empty     *planner.EmptyError
 		locked    *queue.LockedError

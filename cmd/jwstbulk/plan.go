@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jwstbulk/internal/campaign"
+	"jwstbulk/internal/filelist"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -45,7 +46,7 @@ func planCommand() *cli.Command {
 type planOptions struct {
 	campaign campaign.Config
 	query    planner.Query
-	list     *planner.List  // instead of query, if not nil
+	list     *filelist.List // if not nil, query narrows it
 	layout   string         // as --layout takes it; "" is the campaign's
 	target   string         // the directory whose space counts; "" means the campaign's
 	limits   planner.Limits // of the run that would follow
@@ -150,7 +151,7 @@ func planInto(ctx context.Context, o output, c *campaign.Campaign, p planOptions
 		return planner.Summary{}, err
 	}
 	if p.list != nil {
-		return pl.PlanList(ctx, p.list)
+		return pl.PlanList(ctx, p.list, p.query)
 	}
 	return pl.Plan(ctx, p.query)
 }

@@ -32,7 +32,7 @@ func TestQueryDocumentation(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]string{"observations.ecsv": "astroquery-observations.ecsv", "products.csv": "astroquery-products.csv"}
 	for name, from := range files {
-		b, err := os.ReadFile(filepath.Join("..", "..", "planner", "testdata", from))
+		b, err := os.ReadFile(filepath.Join("..", "..", "internal", "filelist", "testdata", from))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/planner"
 )
 
@@ -138,8 +139,9 @@ func criteria(c *cli.Context) (planner.Query, error) {
 	return q, nil
 }
 
-// readQuery turns the query flags into a planner.Query, or the list that --from names. Exactly one of them is given.
-func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *planner.List, error) {
+// readQuery turns the query flags into a planner.Query. With --from it reads the list too, which the query then narrows; else
+// the list is nil.
+func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *filelist.List, error) {
 	q, err := criteria(c)
 	if err != nil {
 		return q, nil, err
@@ -154,9 +156,8 @@ func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *planner.List, e
 	if err != nil {
 		return q, nil, err
 	}
-	l.Select = q
 	if len(l.Obs) == 0 {
-		l.Select = planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude, Limit: q.Limit}
+		q = planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude, Limit: q.Limit}
 		for _, f := range queryFlags() {
 			switch name := f.Names()[0]; name {
 			case "from", "suffix", "include", "exclude", "limit", "skip-bad-lines", "layout":
@@ -171,7 +172,7 @@ func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *planner.List, e
 }
 
 // readList reads what --from names, and tells which lines were left out.
-func readList(c *cli.Context, stdin io.Reader) (*planner.List, error) {
+func readList(c *cli.Context, stdin io.Reader) (*filelist.List, error) {
 	from, name := c.String("from"), "stdin"
 	if from != "-" {
 		f, err := os.Open(from)
@@ -181,7 +182,7 @@ func readList(c *cli.Context, stdin io.Reader) (*planner.List, error) {
 		defer f.Close() // only read from
 		name, stdin = filepath.Base(from), f
 	}
-	l, err := planner.ReadList(stdin, planner.ListConfig{Name: name, SkipBad: c.Bool("skip-bad-lines")})
+	l, err := filelist.Read(stdin, filelist.Config{Name: name, SkipBad: c.Bool("skip-bad-lines")})
 	if err != nil {
 		return nil, err
 	}

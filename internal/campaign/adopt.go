@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"jwstbulk/fetcher"
+	"jwstbulk/internal/product"
 	"jwstbulk/manifest"
 	"jwstbulk/queue"
 )
@@ -22,9 +23,6 @@ type Adopt struct {
 	Dirs []string // below these directories, under any path but their own name; symbolic links to directories are not followed
 	By   fetcher.AdoptBy
 }
-
-// productPrefix makes a URI of the name of a file.
-const productPrefix = "mast:JWST/product/"
 
 // adoptable are the states in which a file may be taken over: it has a path and is not done.
 var adoptable = []queue.State{queue.Pending, queue.Waiting, queue.Parked, queue.Failed}
@@ -128,7 +126,7 @@ func (s *search) below(ctx context.Context, root *os.Root, yield func(fetcher.Ca
 
 // wanted returns the file of the queue that has this name.
 func (s *search) wanted(ctx context.Context, base string) (queue.File, bool, error) {
-	for f, err := range s.queue.Files(ctx, queue.Filter{URI: productPrefix + base}) {
+	for f, err := range s.queue.Files(ctx, queue.Filter{URI: product.Prefix + base}) {
 		if err != nil {
 			return f, false, err
 		}

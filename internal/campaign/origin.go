@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"jwstbulk/internal/durable"
+	"jwstbulk/internal/filelist"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -95,7 +96,7 @@ func CheckManifest(name string) error {
 // PlanManifest adds the files of the manifest in a file to the campaign, under the paths it gives them. Frozen, each must
 // have the digest it records to be accepted; finished files with other bytes are fetched again. The manifest is kept, and
 // WriteManifest writes it back, byte for byte, once the campaign holds exactly what it records. cfg's Queue, Archive and
-// Layout are filled in. Errors: those of the manifest, *planner.ListError for a file that is no JWST product or that is to
+// Layout are filled in. Errors: those of the manifest, *filelist.Error for a file that is no JWST product or that is to
 // have another name on disk, ErrFrozen if the campaign is frozen and is not to stay so, and the planner's.
 func (c *Campaign) PlanManifest(ctx context.Context, name string, frozen bool, cfg planner.Config) (planner.Summary, error) {
 	list, err := listOf(filepath.Base(name), FileEntries(name))
@@ -111,7 +112,7 @@ func (c *Campaign) PlanManifest(ctx context.Context, name string, frozen bool, c
 	}
 	cfg.Queue, cfg.Archive = c.Queue, c.Client
 	cfg.Layout = func(f queue.File) string {
-		i, found := slices.BinarySearchFunc(list.Items, f.URI, func(it planner.ListItem, uri string) int { return strings.Compare(it.URI, uri) })
+		i, found := slices.BinarySearchFunc(list.Items, f.URI, func(it filelist.Item, uri string) int { return strings.Compare(it.URI, uri) })
 		if !found {
 			return planner.Folder(f)
 		}
@@ -123,7 +124,7 @@ func (c *Campaign) PlanManifest(ctx context.Context, name string, frozen bool, c
 	}
 	s := planner.Summary{}
 	if len(list.Items) > 0 {
-		if s, err = p.PlanList(ctx, list); err != nil {
+		if s, err = p.PlanList(ctx, list, planner.Query{}); err != nil {
 			return s, err
 		}
 	}
@@ -142,7 +143,7 @@ func foldersOf(name string, entries iter.Seq2[manifest.Entry, error]) ([]string,
 			return nil, err
 		}
 		if path.Base(e.Path) != path.Base(e.URI) {
-			return nil, &planner.ListError{Name: filepath.Base(name), Line: len(out) + 2,
+			return nil, &filelist.Error{Name: filepath.Base(name), Line: len(out) + 2,
 				Why: fmt.Sprintf("%.300q is stored as %.300q: a file must keep its name", e.URI, e.Path)}
 		}
 		dir := path.Dir(e.Path)

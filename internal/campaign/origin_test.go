@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"jwstbulk/internal/campaign"
+	"jwstbulk/internal/filelist"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -174,7 +175,7 @@ func TestPlanManifestRefusesRenamedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := w.open(filepath.Join(t.TempDir(), "again"))
-	var list *planner.ListError
+	var list *filelist.Error
 	if _, err := d.PlanManifest(t.Context(), name, true, planner.Config{}); !errors.As(err, &list) || list.Line < 2 {
 		t.Errorf("PlanManifest: %v, want a ListError with a line", err)
 	}

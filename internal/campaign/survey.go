@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/product"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -35,7 +37,7 @@ type Survey struct {
 }
 
 // NewSurvey asks the archive's keyword services about all entries, in bulk: by programme where there are many files of one,
-// else 200 names a request. Errors: those of entries, *planner.ListError for a URI that is no JWST product, *mast.Error,
+// else 200 names a request. Errors: those of entries, *filelist.Error for a URI that is no JWST product, *mast.Error,
 // ErrIncomplete. The caller closes the Survey.
 func NewSurvey(ctx context.Context, archive mast.Config, entries func() iter.Seq2[manifest.Entry, error]) (_ *Survey, err error) {
 	s := &Survey{now: time.Now()}
@@ -63,7 +65,7 @@ func NewSurvey(ctx context.Context, archive mast.Config, entries func() iter.Seq
 	if err != nil {
 		return nil, err
 	}
-	sum, err := p.PlanList(ctx, list)
+	sum, err := p.PlanList(ctx, list, planner.Query{})
 	if err != nil {
 		return nil, fmt.Errorf("asking the archive about the files of a manifest: %w", err)
 	}
@@ -87,9 +89,9 @@ func (s *Survey) Close() error {
 	return errors.Join(append(errs, s.done())...)
 }
 
-// listOf makes a planner's list of entries. The list reader checks the URIs: what is no JWST product is refused, by the
+// listOf makes a list of entries. The list reader checks the URIs: what is no JWST product is refused, by the
 // line of the manifest.
-func listOf(name string, entries iter.Seq2[manifest.Entry, error]) (*planner.List, error) {
+func listOf(name string, entries iter.Seq2[manifest.Entry, error]) (*filelist.List, error) {
 	var text bytes.Buffer
 	text.WriteString("# line 1 is the header\n")
 	n, odd := 0, 0
@@ -98,21 +100,21 @@ func listOf(name string, entries iter.Seq2[manifest.Entry, error]) (*planner.Lis
 			return nil, err
 		}
 		n++
-		if odd == 0 && !strings.HasPrefix(e.URI, "mast:JWST/product/") {
+		if odd == 0 && !strings.HasPrefix(e.URI, product.Prefix) {
 			odd = n
 		}
 		text.WriteString(e.URI)
 		text.WriteByte('\n')
 	}
 	if n == 0 {
-		return &planner.List{Name: name, Format: "manifest"}, nil
+		return &filelist.List{Name: name, Format: "manifest"}, nil
 	}
-	l, err := planner.ParseList(&text, name)
+	l, err := filelist.Parse(&text, name)
 	if err != nil {
 		return nil, err
 	}
 	if odd > 0 { // what a list may say in other words
-		return nil, &planner.ListError{Name: name, Line: odd + 1, Why: "its uri is not of the form mast:JWST/product/<file name>"}
+		return nil, &filelist.Error{Name: name, Line: odd + 1, Why: "its uri is not of the form " + product.Prefix + "<file name>"}
 	}
 	l.Format = "manifest"
 	return l, nil

@@ -5,8 +5,8 @@ import (
 	"path"
 	"testing"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/manifest"
-	"jwstbulk/planner"
 )
 
 func TestSurveyFindsNothingInAnUnchangedArchive(t *testing.T) {
@@ -59,7 +59,7 @@ func TestSurveyRefusesWhatIsNotTheArchives(t *testing.T) {
 		e := w.entries(c)[0]
 		e.URI = uri
 		_, err := surveyOf(t, w, e)
-		var list *planner.ListError
+		var list *filelist.Error
 		if !errors.As(err, &list) || list.Line != 2 {
 			t.Errorf("%s: %v, want a ListError of line 2", uri, err)
 		}

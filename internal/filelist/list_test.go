@@ -1,4 +1,4 @@
-package planner_test
+package filelist_test
 
 import (
 	"bytes"
@@ -12,20 +12,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jwstbulk/planner"
+	"jwstbulk/internal/filelist"
 )
 
 const recordedScript = "testdata/mastDownload_20230125125957.sh"
 
-func TestParseListRecordedScript(t *testing.T) {
+func TestParseRecordedScript(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(recordedScript)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := planner.ParseList(bytes.NewReader(b), "script.sh")
+	l, err := filelist.Parse(bytes.NewReader(b), "script.sh")
 	if err != nil || l.Format != "curl-script" || len(l.Items) != 80 {
-		t.Fatalf("ParseList = %+v, %v, want 80 files", l, err)
+		t.Fatalf("Parse = %+v, %v, want 80 files", l, err)
 	}
 	for _, it := range l.Items {
 		name := strings.TrimPrefix(it.URI, "mast:JWST/product/")
@@ -34,41 +34,41 @@ func TestParseListRecordedScript(t *testing.T) {
 		}
 	}
 	const uri = "mast:JWST/product/jw02733002002_02103_00008_mirimage_i2d.fits"
-	if !slices.ContainsFunc(l.Items, func(it planner.ListItem) bool {
+	if !slices.ContainsFunc(l.Items, func(it filelist.Item) bool {
 		return it.URI == uri && it.Folder == "jw02733002002_02103_00008_mirimage"
 	}) {
 		t.Errorf("%s is not in the list", uri)
 	}
 }
 
-func TestParseList(t *testing.T) {
+func TestParse(t *testing.T) {
 	t.Parallel()
 	const uri = "mast:JWST/product/jw01_x_cal.fits"
 	for _, tc := range []struct {
 		name, in, format string
-		want             []planner.ListItem
+		want             []filelist.Item
 	}{
 		{"uris", "# c\n\n" + uri + "\r\n mast:jwst/PRODUCT/a.json \n", "uri-list",
-			[]planner.ListItem{{URI: uri, Line: 3}, {URI: "mast:JWST/product/a.json", Line: 4}}},
-		{"bom", "\ufeff" + uri, "uri-list", []planner.ListItem{{URI: uri, Line: 1}}},
+			[]filelist.Item{{URI: uri, Line: 3}, {URI: "mast:JWST/product/a.json", Line: 4}}},
+		{"bom", "\ufeff" + uri, "uri-list", []filelist.Item{{URI: uri, Line: 1}}},
 		{"urls", "https://mast.stsci.edu/api/v0.1/Download/file?uri=mast%3AJWST%2Fproduct%2Fjw01_x_cal.fits\n" +
 			"https://mast.stsci.edu/portal/Download/file/JWST/product/b.fits\n" +
 			"http://127.0.0.1:8080/jwst/api/v0.1/Download/file?bundle_name=x.sh&uri=mast:JWST/product/c.fits\n", "uri-list",
-			[]planner.ListItem{{URI: uri, Line: 1}, {URI: "mast:JWST/product/b.fits", Line: 2}, {URI: "mast:JWST/product/c.fits", Line: 3}}},
+			[]filelist.Item{{URI: uri, Line: 1}, {URI: "mast:JWST/product/b.fits", Line: 2}, {URI: "mast:JWST/product/c.fits", Line: 3}}},
 		{"token and options", "#!/bin/bash\ncurl -H \"Authorization: token $MAST_API_TOKEN\" --globoff -f $CONT --output ./${DOWNLOAD_FOLDER}'/JWST/obs1/a.fits' " +
 			"'https://mast.stsci.edu/api/v0.1/Download/file?bundle_name=M.sh&uri=mast:JWST/product/a.fits'\n", "curl-script",
-			[]planner.ListItem{{URI: "mast:JWST/product/a.fits", Folder: "obs1", Line: 2}}},
+			[]filelist.Item{{URI: "mast:JWST/product/a.fits", Folder: "obs1", Line: 2}}},
 		{"missions", "#!/bin/bash\ncurl -H \"Authorization: token $MAST_API_TOKEN\" -C - -L -X GET " +
 			"\"https://mast.stsci.edu/search/jwst/api/v0.1/retrieve_product?product_name=jw02731001001_02101_00001%2Fjw02731001001_02101_00001_nrcb1_cal.fits\" --output \"x/y.fits\" --fail --create-dirs\n", "curl-script",
-			[]planner.ListItem{{URI: "mast:JWST/product/jw02731001001_02101_00001_nrcb1_cal.fits", Folder: "jw02731001001_02101_00001_nrcb1", Line: 2}}},
+			[]filelist.Item{{URI: "mast:JWST/product/jw02731001001_02101_00001_nrcb1_cal.fits", Folder: "jw02731001001_02101_00001_nrcb1", Line: 2}}},
 		{"continued and here-document", "curl -f \\\n  -o a/JWST/obs/a.fits \\\n  https://mast.stsci.edu/api/v0.1/Download/file?uri=mast:JWST/product/a.fits\n" +
-			"cat >x <<'END'\ncurl https://evil.example/\nEND\n", "curl-script", []planner.ListItem{{URI: "mast:JWST/product/a.fits", Folder: "obs", Line: 1}}},
+			"cat >x <<'END'\ncurl https://evil.example/\nEND\n", "curl-script", []filelist.Item{{URI: "mast:JWST/product/a.fits", Folder: "obs", Line: 1}}},
 		{"hostile folder", "curl -o ./JWST/../a.fits https://mast.stsci.edu/api/v0.1/Download/file?uri=mast:JWST/product/a.fits", "curl-script",
-			[]planner.ListItem{{URI: "mast:JWST/product/a.fits", Line: 1}}},
+			[]filelist.Item{{URI: "mast:JWST/product/a.fits", Line: 1}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			l, err := planner.ParseList(iotest.OneByteReader(strings.NewReader(tc.in)), "l")
+			l, err := filelist.Parse(iotest.OneByteReader(strings.NewReader(tc.in)), "l")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +82,7 @@ func TestParseList(t *testing.T) {
 	}
 }
 
-func TestParseListRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, in string
@@ -107,20 +107,20 @@ func TestParseListRefuses(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := planner.ParseList(strings.NewReader(tc.in), "l.txt")
-			var le *planner.ListError
+			_, err := filelist.Parse(strings.NewReader(tc.in), "l.txt")
+			var le *filelist.Error
 			if !errors.As(err, &le) || le.Line != tc.line || !strings.Contains(le.Why, tc.why) || !strings.HasPrefix(err.Error(), "l.txt:") {
-				t.Errorf("ParseList = %v, want line %d, %q", err, tc.line, tc.why)
+				t.Errorf("Parse = %v, want line %d, %q", err, tc.line, tc.why)
 			}
 		})
 	}
 	broken := errors.New("disk")
-	if _, err := planner.ParseList(iotest.ErrReader(broken), "l"); !errors.Is(err, broken) {
-		t.Errorf("ParseList = %v, want %v", err, broken)
+	if _, err := filelist.Parse(iotest.ErrReader(broken), "l"); !errors.Is(err, broken) {
+		t.Errorf("Parse = %v, want %v", err, broken)
 	}
 }
 
-func FuzzParseList(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	if b, err := os.ReadFile(recordedScript); err == nil {
 		f.Add(b[:6000])
 	}
@@ -129,7 +129,7 @@ func FuzzParseList(f *testing.F) {
 	f.Add([]byte("#!/bin/sh\ncurl -o 'a' \"b\" https://mast.stsci.edu/Download/file?uri=mast:JWST/product/a \\\n c"))
 	f.Add([]byte("mast:JWST/product/a.fits\n# x\nhttps://mast.stsci.edu/portal/Download/file/JWST/product/b.fits"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		l, err := planner.ParseList(bytes.NewReader(b), "l")
+		l, err := filelist.Parse(bytes.NewReader(b), "l")
 		if err != nil {
 			return
 		}
@@ -148,10 +148,10 @@ func FuzzParseList(f *testing.F) {
 	})
 }
 
-func TestListID(t *testing.T) {
+func TestID(t *testing.T) {
 	t.Parallel()
-	a := planner.List{Name: "a", Items: []planner.ListItem{{URI: "mast:JWST/product/x", Line: 1}}}
-	b := planner.List{Name: "a", Items: []planner.ListItem{{URI: "mast:JWST/product/x", Line: 7}}}
+	a := filelist.List{Name: "a", Items: []filelist.Item{{URI: "mast:JWST/product/x", Line: 1}}}
+	b := filelist.List{Name: "a", Items: []filelist.Item{{URI: "mast:JWST/product/x", Line: 7}}}
 	if a.ID() != b.ID() {
 		t.Error("the line of an item changes the list's ID")
 	}
@@ -161,8 +161,8 @@ func TestListID(t *testing.T) {
 	}
 }
 
-func ExampleParseList() {
-	l, err := planner.ParseList(strings.NewReader("# my files\nmast:JWST/product/jw01895001001_02101_00001_nrca1_rate.fits\n"), "files.txt")
+func ExampleParse() {
+	l, err := filelist.Parse(strings.NewReader("# my files\nmast:JWST/product/jw01895001001_02101_00001_nrca1_rate.fits\n"), "files.txt")
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -1,9 +1,11 @@
-package planner
+package filelist
 
 import (
 	"bytes"
 	"errors"
 	"strings"
+
+	"jwstbulk/internal/product"
 )
 
 // sniffScript accepts shell scripts, and files whose first command is curl.
@@ -30,13 +32,13 @@ func heredocEnd(line string) string {
 }
 
 // scriptItem reads one line of a generated script. Only curl commands name files.
-func scriptItem(line string) (ListItem, bool, error) {
+func scriptItem(line string) (Item, bool, error) {
 	if !strings.HasPrefix(line, "curl ") {
-		return ListItem{}, false, nil
+		return Item{}, false, nil
 	}
 	words, err := shellWords(line)
 	if err != nil {
-		return ListItem{}, false, err
+		return Item{}, false, err
 	}
 	var location, output string
 	for i := 1; i < len(words); i++ {
@@ -55,11 +57,11 @@ func scriptItem(line string) (ListItem, bool, error) {
 		}
 	}
 	if location == "" {
-		return ListItem{}, false, errors.New("a curl command without a URL")
+		return Item{}, false, errors.New("a curl command without a URL")
 	}
 	it, err := parseURL(location)
 	if err != nil {
-		return ListItem{}, false, err
+		return Item{}, false, err
 	}
 	if folder := outputFolder(output); folder != "" {
 		it.Folder = folder
@@ -80,7 +82,7 @@ func takesValue(w string) bool {
 func outputFolder(p string) string {
 	parts := strings.Split(p, "/")
 	n := len(parts)
-	if n < 3 || parts[n-3] != "JWST" || !safeName(parts[n-2]) {
+	if n < 3 || parts[n-3] != "JWST" || !product.SafeName(parts[n-2]) {
 		return ""
 	}
 	return parts[n-2]

@@ -1,4 +1,4 @@
-package planner
+package filelist
 
 import (
 	"bufio"
@@ -8,54 +8,62 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
-	"net/url"
 	"strings"
+
+	"jwstbulk/internal/product"
 )
 
-// List is a list of files to fetch, or of observations to fetch the files of, as ParseList reads it.
+// List is a list of files to fetch, or of observations to fetch the files of, as Read reads it. Its methods only
+// read it.
 type List struct {
-	Name   string // for messages: the file it was read from
-	Format string // "curl-script", "uri-list", "table", "votable", "events", or one of listexport.go's
-	Items  []ListItem
+	Name string // for messages: the file it was read from
+	// Format is "curl-script", "uri-list", "table", "votable" or "events"; of exported manifests "jwstbulk-script", "sha256sums",
+	// "aria2", "curl-config" or "metalink4"; or what the maker of a List that was not read calls it.
+	Format string
+	Items  []Item
 	// Obs are the observations of a table that names no files: obs_ids, or obsids in decimal. Items is then empty.
 	Obs []string
 	// Skipped counts the lines that were left out because they could not be read; Bad holds the first of them, ten at most.
 	Skipped int64
-	Bad     []ListError
-	// Select narrows the list. Of files, only Suffixes, Include, Exclude and Limit can be told; observations take all criteria.
-	Select Query
+	Bad     []Error
 }
 
-// ListItem is one file of a list.
-type ListItem struct {
+// Item is one file of a list.
+type Item struct {
 	URI    string // mast:JWST/product/<name>
 	Folder string // the obs_id under which the list stores it; "" if the list does not say
 	Line   int    // where the list names it, from 1
 }
 
-// name is the file name, the last component of the URI.
-func (it ListItem) name() string { return it.URI[len(productPrefix):] }
+// Name is the file name, the last component of the URI. It panics on an Item that no product's URI was given.
+func (it Item) Name() string { return it.URI[len(product.Prefix):] }
+
+// ID tells a list from others in a stored query; its JSON is part of the query's canonical form.
+type ID struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // hex, of the list's entries
+	Items  int    `json:"items"`
+}
 
 // ID identifies the list by its entries: the same files from another file name are the same list but for the name.
-func (l *List) ID() ListID {
+func (l *List) ID() ID {
 	h := sha256.New()
 	for _, it := range l.Items {
 		// A hash never fails to write.
 		_, _ = fmt.Fprintf(h, "%s\t%s\n", it.URI, it.Folder)
 	}
-	return ListID{Name: l.Name, SHA256: hex.EncodeToString(h.Sum(nil)), Items: len(l.Items)}
+	return ID{Name: l.Name, SHA256: hex.EncodeToString(h.Sum(nil)), Items: len(l.Items)}
 }
 
-// ListError says where a list could not be read.
-type ListError struct {
+// Error says where a list could not be read.
+type Error struct {
 	Name string // of the list
 	Line int    // from 1; 0 for the list as a whole
 	Why  string
 }
 
 // Error is "NAME:LINE: why".
-func (e *ListError) Error() string {
+func (e *Error) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.Name, e.Why)
 	}
@@ -63,16 +71,15 @@ func (e *ListError) Error() string {
 }
 
 const (
-	maxListLine = 64 << 10 // a line of MAST's scripts has about 400 bytes
-	sniffBytes  = 8 << 10  // what decides the format
-	maxURI      = 4 << 10
+	maxLine    = 64 << 10 // a line of MAST's scripts has about 400 bytes
+	sniffBytes = 8 << 10  // what decides the format
 )
 
 // maxBad is how many lines that were left out are remembered.
 const maxBad = 10
 
-// listFormat is one kind of list.
-type listFormat struct {
+// format is one kind of list.
+type format struct {
 	name  string
 	sniff func(head []byte) bool
 	read  func(r io.Reader, l *listing) error
@@ -86,7 +93,7 @@ type listing struct {
 
 // bad refuses a line: by an error, or by counting it.
 func (l *listing) bad(line int, err error) error {
-	e := ListError{l.Name, line, err.Error()}
+	e := Error{l.Name, line, err.Error()}
 	if !l.skipBad {
 		return &e
 	}
@@ -96,9 +103,9 @@ func (l *listing) bad(line int, err error) error {
 	return nil
 }
 
-// listFormats is ordered: the first whose sniff accepts the beginning reads the list.
-func listFormats() []listFormat {
-	return []listFormat{
+// formats is ordered: the first whose sniff accepts the beginning reads the list.
+func formats() []format {
+	return []format{
 		{"jwstbulk-script", sniffExported, func(r io.Reader, l *listing) error { return readLines(r, l, false, exportedItem) }},
 		{"curl-script", sniffScript, func(r io.Reader, l *listing) error { return readLines(r, l, true, scriptItem) }},
 		{"sha256sums", sniffSums, func(r io.Reader, l *listing) error { return readLines(r, l, false, sumItem) }},
@@ -112,16 +119,16 @@ func listFormats() []listFormat {
 	}
 }
 
-// ListConfig says how a list is read. The zero value is legal.
-type ListConfig struct {
+// Config says how a list is read. The zero value is legal.
+type Config struct {
 	Name    string // stands for the list in messages; "" means "list"
 	SkipBad bool   // leave out lines that cannot be read, and count them, instead of refusing the list
 }
 
-// ParseList is ReadList with a name and nothing left out.
-func ParseList(r io.Reader, name string) (*List, error) { return ReadList(r, ListConfig{Name: name}) }
+// Parse is Read with a name and nothing left out.
+func Parse(r io.Reader, name string) (*List, error) { return Read(r, Config{Name: name}) }
 
-// ReadList reads a list of files. The format is told from its beginning:
+// Read reads a list of files. The format is told from its beginning:
 //
 //   - a script that MAST generated for curl (bundle.sh and the Portal's, with or without token lines, and the Missions
 //     search's). Nothing in it is executed; only URIs and output folders are taken;
@@ -133,10 +140,10 @@ func ParseList(r io.Reader, name string) (*List, error) { return ReadList(r, Lis
 //   - what `manifest export` writes: SHA256SUMS, an input file of aria2c, a config file of curl, its script for bash, a
 //     metalink. Their digests are not used: a manifest itself is what to fetch from for the same bytes.
 //
-// Every error about the contents is a *ListError. Engineering telemetry (mast:jwstedb/…) and products of other missions
-// are refused; so is a list that names nothing. Repeats are kept. ReadList holds the list in memory: about 200 bytes an
+// Every error about the contents is a *Error. Engineering telemetry (mast:jwstedb/…) and products of other missions
+// are refused; so is a list that names nothing. Repeats are kept. Read holds the list in memory: about 200 bytes an
 // entry.
-func ReadList(r io.Reader, cfg ListConfig) (*List, error) {
+func Read(r io.Reader, cfg Config) (*List, error) {
 	if cfg.Name == "" {
 		cfg.Name = "list"
 	}
@@ -151,7 +158,7 @@ func ReadList(r io.Reader, cfg ListConfig) (*List, error) {
 		// What was peeked at can be discarded.
 		_, _ = br.Discard(len(bom))
 	}
-	for _, f := range listFormats() {
+	for _, f := range formats() {
 		if !f.sniff(head) {
 			continue
 		}
@@ -160,7 +167,7 @@ func ReadList(r io.Reader, cfg ListConfig) (*List, error) {
 			return nil, err
 		}
 		if len(l.Items)+len(l.Obs) == 0 {
-			return nil, &ListError{cfg.Name, 0, "the list names no file" + skippedNote(l.Skipped)}
+			return nil, &Error{cfg.Name, 0, "the list names no file" + skippedNote(l.Skipped)}
 		}
 		return &l.List, nil
 	}
@@ -179,19 +186,19 @@ func unknownFormat(name string, head []byte) error {
 	head = bytes.ToLower(bytes.TrimSpace(head))
 	switch {
 	case len(head) == 0:
-		return &ListError{name, 0, "the list is empty"}
+		return &Error{name, 0, "the list is empty"}
 	case bytes.HasPrefix(head, []byte("<")):
-		return &ListError{name, 0, "this is a web page or XML of another kind, not a list; was it saved in place of a download?"}
+		return &Error{name, 0, "this is a web page or XML of another kind, not a list; was it saved in place of a download?"}
 	case bytes.HasPrefix(head, []byte("simple  =")):
-		return &ListError{name, 0, "this is a FITS file, not a list"}
+		return &Error{name, 0, "this is a FITS file, not a list"}
 	}
-	return &ListError{name, 0, "unknown format: want a curl script of MAST, one mast: URI or Download URL a line, a table with a column " +
+	return &Error{name, 0, "unknown format: want a curl script of MAST, one mast: URI or Download URL a line, a table with a column " +
 		"dataURI, productFilename, filename, obsid or obs_id (CSV, ECSV, VOTable), or JSON of the subscription service"}
 }
 
 // readLines reads a list of lines; script means shell, with continuation lines and here-documents. item reads one logical
 // line; its ok is false where the line names no file.
-func readLines(r io.Reader, l *listing, script bool, item func(line string) (it ListItem, ok bool, err error)) error {
+func readLines(r io.Reader, l *listing, script bool, item func(line string) (it Item, ok bool, err error)) error {
 	var joined, heredoc string
 	start := 0
 	return scanLines(r, l, func(no int, text string) error {
@@ -203,7 +210,7 @@ func readLines(r io.Reader, l *listing, script bool, item func(line string) (it 
 				}
 				return nil
 			}
-			if rest, ok := strings.CutSuffix(line, `\`); ok && len(joined) < maxListLine {
+			if rest, ok := strings.CutSuffix(line, `\`); ok && len(joined) < maxLine {
 				if joined == "" {
 					start = no
 				}
@@ -231,7 +238,7 @@ func readLines(r io.Reader, l *listing, script bool, item func(line string) (it 
 // scanLines calls use for each line, numbered from 1.
 func scanLines(r io.Reader, l *listing, use func(no int, line string) error) error {
 	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 0, 4096), maxListLine)
+	sc.Buffer(make([]byte, 0, 4096), maxLine)
 	no := 0
 	for sc.Scan() {
 		no++
@@ -240,7 +247,7 @@ func scanLines(r io.Reader, l *listing, use func(no int, line string) error) err
 		}
 	}
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return &ListError{l.Name, no + 1, fmt.Sprintf("line is longer than %d bytes", maxListLine)}
+		return &Error{l.Name, no + 1, fmt.Sprintf("line is longer than %d bytes", maxLine)}
 	} else if err != nil {
 		return fmt.Errorf("reading list %q: %w", l.Name, err)
 	}
@@ -258,82 +265,10 @@ func sniffURIs(head []byte) bool {
 	return false
 }
 
-func uriItem(line string) (ListItem, bool, error) {
+func uriItem(line string) (Item, bool, error) {
 	if line == "" || line[0] == '#' {
-		return ListItem{}, false, nil
+		return Item{}, false, nil
 	}
 	it, err := parseLocation(line)
 	return it, err == nil, err
-}
-
-// publicBucket begins the keys of the archive's public copies: s3://stpubdata/jwst/public/jw01345/L3/…/NAME.
-const publicBucket = "s3://stpubdata/jwst/"
-
-// parseLocation reads a mast: URI, a key of the public bucket, or one of the archive's download URLs.
-func parseLocation(s string) (ListItem, error) {
-	lower := strings.ToLower(s)
-	switch {
-	case strings.HasPrefix(lower, "mast:"):
-		uri, err := productURI(s)
-		return ListItem{URI: uri}, err
-	case strings.HasPrefix(lower, publicBucket):
-		uri, err := productURI(productPrefix + s[strings.LastIndexByte(s, '/')+1:])
-		return ListItem{URI: uri}, err
-	case strings.HasPrefix(lower, "https://"), strings.HasPrefix(lower, "http://"):
-		return parseURL(s)
-	}
-	return ListItem{}, fmt.Errorf("%.200q is neither a mast: URI nor a download URL", s)
-}
-
-// parseURL takes the file out of a download URL; the URL itself is never asked for. Forms: …/Download/file?uri=URI,
-// …/Download/file/JWST/product/NAME (old Portal), …/retrieve_product?product_name=DATASET/NAME (Missions search).
-func parseURL(s string) (ListItem, error) {
-	u, err := url.Parse(s)
-	if err != nil || !archiveHost(u.Hostname()) {
-		return ListItem{}, fmt.Errorf("%.200q is not a download URL of MAST", s)
-	}
-	if uri := u.Query().Get("uri"); uri != "" && strings.HasSuffix(u.Path, "/Download/file") {
-		uri, err := productURI(uri)
-		return ListItem{URI: uri}, err
-	}
-	if _, rest, ok := strings.Cut(u.Path, "/Download/file/"); ok {
-		uri, err := productURI("mast:" + rest)
-		return ListItem{URI: uri}, err
-	}
-	if p := u.Query().Get("product_name"); p != "" && strings.HasSuffix(u.Path, "/retrieve_product") {
-		set, name, ok := strings.Cut(p, "/")
-		if !ok {
-			set, name = "", p
-		}
-		uri, err := productURI(productPrefix + name)
-		if err != nil || !safeName(set) {
-			return ListItem{URI: uri}, err
-		}
-		return ListItem{URI: uri, Folder: folderOf(set, name)}, nil
-	}
-	return ListItem{}, fmt.Errorf("%.200q is not a download URL of MAST", s)
-}
-
-// archiveHost accepts STScI's hosts, and loopback for a simulated archive.
-func archiveHost(h string) bool {
-	if h = strings.ToLower(h); h == "localhost" || h == "stsci.edu" || strings.HasSuffix(h, ".stsci.edu") {
-		return true
-	}
-	a, err := netip.ParseAddr(h)
-	return err == nil && a.IsLoopback()
-}
-
-// productURI brings a URI of a JWST product to the archive's spelling; the archive itself is lax about the case of the
-// path. It refuses everything else.
-func productURI(s string) (string, error) {
-	n := len(productPrefix)
-	switch lower := strings.ToLower(s); {
-	case len(s) > maxURI:
-		return "", fmt.Errorf("URI of %d bytes", len(s))
-	case strings.HasPrefix(lower, "mast:jwstedb/"):
-		return "", fmt.Errorf("%.200q is engineering telemetry, which lists do not support yet", s)
-	case len(s) <= n || !strings.EqualFold(s[:n], productPrefix) || strings.ContainsAny(s[n:], "/\\?#&% \t"):
-		return "", fmt.Errorf("%.200q is not a JWST product: want %s<file name>", s, productPrefix)
-	}
-	return productPrefix + s[n:], nil
 }

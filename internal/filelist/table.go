@@ -1,4 +1,4 @@
-package planner
+package filelist
 
 import (
 	"bufio"
@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"jwstbulk/internal/product"
 )
 
 // The columns that name something, in lower case and in order of preference: astroquery's and the Portal's names, the
@@ -78,10 +80,10 @@ func (t table) row(l *listing, row []string, line int) error {
 	if err != nil {
 		return l.bad(line, err)
 	}
-	if set := cell(t.obsName); set != "" && safeName(set) {
+	if set := cell(t.obsName); set != "" && product.SafeName(set) {
 		it.Folder = set
-	} else if set := cell(t.fileSet); set != "" && safeName(set) {
-		it.Folder = folderOf(set, it.name())
+	} else if set := cell(t.fileSet); set != "" && product.SafeName(set) {
+		it.Folder = product.Folder(set, it.Name())
 	}
 	it.Line = line
 	l.Items = append(l.Items, it)
@@ -97,18 +99,14 @@ func observationCell(obsid, obsName string) (string, error) {
 	switch {
 	case obs == "":
 		return "", errors.New("the row has neither an obsid nor an obs_id")
-	case strings.ContainsAny(obs, "*?[:"):
+	case strings.ContainsAny(obs, "*?[:"), !product.MayBeObs(obs):
 		return "", fmt.Errorf("%.200q is not an observation", obs)
 	}
-	n, err := normalObs("", obs)
-	if err != nil {
-		return "", fmt.Errorf("%.200q is not an observation", obs)
-	}
-	return n, nil
+	return strings.ToLower(obs), nil
 }
 
 // fileCell takes a mast: URI before a name. The Missions service's uri is a path of its own (DATASET/NAME): the name counts.
-func fileCell(location, name string) (ListItem, error) {
+func fileCell(location, name string) (Item, error) {
 	if strings.Contains(location, ":") {
 		return parseLocation(location)
 	}
@@ -116,19 +114,9 @@ func fileCell(location, name string) (ListItem, error) {
 		name = location[strings.LastIndexByte(location, '/')+1:]
 	}
 	if name == "" {
-		return ListItem{}, errors.New("the row names no file")
+		return Item{}, errors.New("the row names no file")
 	}
 	return productNamed(name)
-}
-
-// productNamed makes an entry of a bare file name. All products of JWST begin with jw, which tells them from those of
-// other missions.
-func productNamed(name string) (ListItem, error) {
-	if len(name) < 2 || !strings.EqualFold(name[:2], "jw") {
-		return ListItem{}, fmt.Errorf("%.200q is not the name of a JWST product", name)
-	}
-	uri, err := productURI(productPrefix + name)
-	return ListItem{URI: uri}, err
 }
 
 // separators are tried in this order on the header line. ECSV separates by blanks unless it says otherwise.
@@ -172,7 +160,7 @@ func sniffTable(head []byte) bool {
 func readTable(r io.Reader, l *listing) error {
 	text, skipped, header, err := skipComments(r)
 	if errors.Is(err, errHeaderLong) {
-		return &ListError{l.Name, skipped + 1, err.Error()}
+		return &Error{l.Name, skipped + 1, err.Error()}
 	}
 	if err != nil {
 		return fmt.Errorf("reading list %q: %w", l.Name, err)
@@ -183,7 +171,7 @@ func readTable(r io.Reader, l *listing) error {
 		if err == nil {
 			err = errors.New("the header line cannot be read")
 		}
-		return &ListError{l.Name, skipped + 1, err.Error()}
+		return &Error{l.Name, skipped + 1, err.Error()}
 	}
 	cr := csv.NewReader(text)
 	cr.Comma, cr.Comment, cr.ReuseRecord = sep, '#', true
@@ -194,7 +182,7 @@ func readTable(r io.Reader, l *listing) error {
 	}
 	t, err := newTable(fields)
 	if err != nil {
-		return &ListError{l.Name, skipped + 1, err.Error()}
+		return &Error{l.Name, skipped + 1, err.Error()}
 	}
 	for {
 		row, err := cr.Read()

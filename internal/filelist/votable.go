@@ -1,4 +1,4 @@
-package planner
+package filelist
 
 import (
 	"bytes"
@@ -48,7 +48,7 @@ func readVOTable(r io.Reader, l *listing) error {
 		}
 		if err != nil {
 			line, _ := v.dec.InputPos()
-			return &ListError{l.Name, line, "the VOTable is damaged: " + err.Error()}
+			return &Error{l.Name, line, "the VOTable is damaged: " + err.Error()}
 		}
 		switch t := tok.(type) {
 		case xml.StartElement:
@@ -80,14 +80,14 @@ func (v *votable) start(e xml.StartElement) error {
 		v.fields = append(v.fields, name)
 	case "BINARY", "BINARY2", "FITS", "PARQUET":
 		line, _ := v.dec.InputPos()
-		return &ListError{v.l.Name, line, fmt.Sprintf("the table is stored as %s: write it with TABLEDATA (tabledata_format=\"tabledata\" in astropy), or as CSV", e.Name.Local)}
+		return &Error{v.l.Name, line, fmt.Sprintf("the table is stored as %s: write it with TABLEDATA (tabledata_format=\"tabledata\" in astropy), or as CSV", e.Name.Local)}
 	case "TR":
 		v.line, _ = v.dec.InputPos()
 		v.row = v.row[:0]
 		if v.table == nil {
 			t, err := newTable(v.fields)
 			if err != nil {
-				return &ListError{v.l.Name, v.line, err.Error()}
+				return &Error{v.l.Name, v.line, err.Error()}
 			}
 			v.table = &t
 		}

@@ -1,4 +1,4 @@
-package planner_test
+package filelist_test
 
 import (
 	"bytes"
@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"jwstbulk/internal/filelist"
 	"jwstbulk/manifest"
-	"jwstbulk/planner"
 )
 
 // TestExportedFormsAreLists reads back every form in which a manifest is exported: the same files in the same folders.
@@ -39,7 +39,7 @@ func TestExportedFormsAreLists(t *testing.T) {
 			if err := manifest.Export(&text, f, manifest.ExportConfig{Archive: "https://mast.stsci.edu", Mirror: mirror}, manifest.Header{}, seq); err != nil {
 				t.Fatal(err)
 			}
-			l, err := planner.ParseList(&text, "exported")
+			l, err := filelist.Parse(&text, "exported")
 			if err != nil {
 				t.Errorf("%s: %v", f, err)
 				continue
@@ -72,15 +72,15 @@ func TestExportedFormsThatAreRefused(t *testing.T) {
 		{"metalink cut short", `<metalink xmlns="urn:ietf:params:xml:ns:metalink">` + "\n<file name=\"a\">", 2, "damaged"},
 		{"script with a broken line", "#!/usr/bin/env bash\n# Downloads 1 files. Root of the manifest: x\nget " + sum + "\n", 3, "want a digest"},
 	} {
-		_, err := planner.ParseList(strings.NewReader(tt.in), "l")
-		var le *planner.ListError
+		_, err := filelist.Parse(strings.NewReader(tt.in), "l")
+		var le *filelist.Error
 		if !errors.As(err, &le) || le.Line != tt.line || !strings.Contains(le.Why, tt.why) {
 			t.Errorf("%s: %v, want line %d, %q", tt.name, err, tt.line, tt.why)
 		}
 	}
 	for _, hostile := range []string{sum + "  ../../jw01_cal.fits\n",
 		"https://mast.stsci.edu/api/v0.1/Download/file?uri=mast:JWST/product/jw01_cal.fits\n  out=JWST/../jw01_cal.fits\n"} {
-		l, err := planner.ParseList(strings.NewReader(hostile), "l")
+		l, err := filelist.Parse(strings.NewReader(hostile), "l")
 		if err != nil || len(l.Items) != 1 || l.Items[0].Folder != "" {
 			t.Errorf("%q: %+v, %v; want a file without a folder", hostile, l, err)
 		}
@@ -99,7 +99,7 @@ func TestConfigOutputs(t *testing.T) {
 		"outputs first":   {out("a", "jw01_cal.fits") + url("jw01_cal.fits") + out("b", "jw02_cal.fits") + url("jw02_cal.fits"), "jw01_cal.fits , jw02_cal.fits , "},
 		"one left out":    {url("jw01_cal.fits") + "url = \"https://example.org/jw02_cal.fits\"\n" + out("b", "jw02_cal.fits"), "jw01_cal.fits , "},
 	} {
-		l, err := planner.ReadList(strings.NewReader(tt.in), planner.ListConfig{SkipBad: true})
+		l, err := filelist.Read(strings.NewReader(tt.in), filelist.Config{SkipBad: true})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -114,14 +114,14 @@ func TestConfigOutputs(t *testing.T) {
 	}
 }
 
-func FuzzReadListExport(f *testing.F) {
+func FuzzReadExport(f *testing.F) {
 	sum := strings.Repeat("0", 64)
 	f.Add(sum + "  JWST/o/jw01_cal.fits\n")
 	f.Add("https://mast.stsci.edu/api/v0.1/Download/file?uri=mast:JWST/product/a.fits\n  out=JWST/o/a.fits\n")
 	f.Add("url = \"https://mast.stsci.edu/api/v0.1/Download/file?uri=mast:JWST/product/a.fits\"\noutput = \"JWST/o/a.fits\"\n")
 	f.Add(`<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="JWST/o/a"><url>mast:JWST/product/a</url></file></metalink>`)
 	f.Fuzz(func(t *testing.T, text string) {
-		l, err := planner.ParseList(strings.NewReader(text), "l")
+		l, err := filelist.Parse(strings.NewReader(text), "l")
 		if err != nil {
 			return
 		}

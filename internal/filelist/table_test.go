@@ -1,4 +1,4 @@
-package planner_test
+package filelist_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jwstbulk/planner"
+	"jwstbulk/internal/filelist"
 )
 
 func readFixture(t testing.TB, name string) []byte {
@@ -37,37 +37,37 @@ func namesByLine(b []byte) (names []string) {
 	return names
 }
 
-func TestReadListRecorded(t *testing.T) {
+func TestReadRecorded(t *testing.T) {
 	t.Parallel()
 	const uri = "mast:JWST/product/"
 	for _, tc := range []struct {
 		file, format string
-		first        planner.ListItem
+		first        filelist.Item
 		n            int
 	}{
-		{"fresco-001.uris.txt", "uri-list", planner.ListItem{URI: uri + "jw01895001001_02101_00001_nrca1_rate.fits", Line: 1}, 512},
-		{"s3-keys.txt", "uri-list", planner.ListItem{URI: uri + "jw09255-o008_t007-s000000014_nirspec_f290lp-g395m-s1600a1_x1d.fits", Line: 1}, 8},
-		{"mission-search-export.csv", "table", planner.ListItem{URI: uri + "jw02734001001_02101_00001-seg001_nis_cal.fits",
+		{"fresco-001.uris.txt", "uri-list", filelist.Item{URI: uri + "jw01895001001_02101_00001_nrca1_rate.fits", Line: 1}, 512},
+		{"s3-keys.txt", "uri-list", filelist.Item{URI: uri + "jw09255-o008_t007-s000000014_nirspec_f290lp-g395m-s1600a1_x1d.fits", Line: 1}, 8},
+		{"mission-search-export.csv", "table", filelist.Item{URI: uri + "jw02734001001_02101_00001-seg001_nis_cal.fits",
 			Folder: "jw02734001001_02101_00001-seg001_nis", Line: 2}, 5},
-		{"products-2733.csv", "table", planner.ListItem{URI: uri + "jw02733002001_02103_00001_mirimage_o002_crf.fits", Line: 2}, 80},
-		{"astroquery-products.csv", "table", planner.ListItem{URI: uri + "jw02733002002_02103_00004_mirimage_o002_crf.fits",
+		{"products-2733.csv", "table", filelist.Item{URI: uri + "jw02733002001_02103_00001_mirimage_o002_crf.fits", Line: 2}, 80},
+		{"astroquery-products.csv", "table", filelist.Item{URI: uri + "jw02733002002_02103_00004_mirimage_o002_crf.fits",
 			Folder: "jw02733002002_02103_00004_mirimage", Line: 2}, 12},
-		{"astroquery-products.ecsv", "table", planner.ListItem{URI: uri + "jw02733002002_02103_00004_mirimage_o002_crf.fits",
+		{"astroquery-products.ecsv", "table", filelist.Item{URI: uri + "jw02733002002_02103_00004_mirimage_o002_crf.fits",
 			Folder: "jw02733002002_02103_00004_mirimage", Line: 26}, 12},
-		{"astroquery-products.vot", "votable", planner.ListItem{URI: uri + "jw02733002002_02103_00004_mirimage_o002_crf.fits",
+		{"astroquery-products.vot", "votable", filelist.Item{URI: uri + "jw02733002002_02103_00004_mirimage_o002_crf.fits",
 			Folder: "jw02733002002_02103_00004_mirimage", Line: 15}, 12},
-		{"subscription.json", "events", planner.ListItem{URI: uri + "jw05893001001_02201_00001_mirimage_o001_crf.fits",
+		{"subscription.json", "events", filelist.Item{URI: uri + "jw05893001001_02201_00001_mirimage_o001_crf.fits",
 			Folder: "jw05893001001_02201_00001_mirimage", Line: 2}, 3},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			t.Parallel()
 			b := readFixture(t, tc.file)
-			l, err := planner.ReadList(iotest.HalfReader(bytes.NewReader(b)), planner.ListConfig{Name: tc.file})
+			l, err := filelist.Read(iotest.HalfReader(bytes.NewReader(b)), filelist.Config{Name: tc.file})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if l.Format != tc.format || len(l.Obs) != 0 || l.Skipped != 0 || len(l.Items) != tc.n {
-				t.Errorf("ReadList = format %q, %d files, %d observations, %d left out; want %q, %d files", l.Format, len(l.Items), len(l.Obs), l.Skipped, tc.format, tc.n)
+				t.Errorf("Read = format %q, %d files, %d observations, %d left out; want %q, %d files", l.Format, len(l.Items), len(l.Obs), l.Skipped, tc.format, tc.n)
 			}
 			if d := cmp.Diff(tc.first, l.Items[0]); d != "" {
 				t.Errorf("first item (-want +got):\n%s", d)
@@ -86,7 +86,7 @@ func TestReadListRecorded(t *testing.T) {
 	}
 }
 
-func TestReadListObservations(t *testing.T) {
+func TestReadObservations(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		file    string
@@ -101,21 +101,21 @@ func TestReadListObservations(t *testing.T) {
 		{"observations-2733.csv", false, 0, 0, "", `observations-2733.csv:2: the row belongs to "OPO", not to JWST`},
 		{"observations-2733.csv", true, 10, 2, "jw02733-o002_t001_miri_f1130w", ""},
 	} {
-		l, err := planner.ReadList(bytes.NewReader(readFixture(t, tc.file)), planner.ListConfig{Name: tc.file, SkipBad: tc.skip})
+		l, err := filelist.Read(bytes.NewReader(readFixture(t, tc.file)), filelist.Config{Name: tc.file, SkipBad: tc.skip})
 		if tc.why != "" {
 			if err == nil || err.Error() != tc.why {
-				t.Errorf("ReadList(%s) = %v, want %s", tc.file, err, tc.why)
+				t.Errorf("Read(%s) = %v, want %s", tc.file, err, tc.why)
 			}
 			continue
 		}
 		if err != nil || len(l.Obs) != tc.n || l.Skipped != tc.skipped || len(l.Items) != 0 || !slices.Contains(l.Obs, tc.has) {
-			t.Errorf("ReadList(%s) = %+v, %v, want %d observations, %s among them", tc.file, l, err, tc.n, tc.has)
+			t.Errorf("Read(%s) = %+v, %v, want %d observations, %s among them", tc.file, l, err, tc.n, tc.has)
 		}
 	}
 }
 
 // Every damaged list is refused with its line, or read without it; what cannot be read on from is refused always.
-func TestReadListDamaged(t *testing.T) {
+func TestReadDamaged(t *testing.T) {
 	t.Parallel()
 	const vot = "<?xml version='1.0'?>\n<VOTABLE><RESOURCE><TABLE><FIELD name='uri'/><FIELD name='x'/><DATA><TABLEDATA>\n"
 	for _, tc := range []struct {
@@ -153,20 +153,20 @@ func TestReadListDamaged(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := planner.ReadList(strings.NewReader(tc.in), planner.ListConfig{Name: "l"})
-			var le *planner.ListError
+			_, err := filelist.Read(strings.NewReader(tc.in), filelist.Config{Name: "l"})
+			var le *filelist.Error
 			if !errors.As(err, &le) || le.Line != tc.line || !strings.Contains(le.Why, tc.why) {
-				t.Errorf("ReadList = %v, want line %d, %q", err, tc.line, tc.why)
+				t.Errorf("Read = %v, want line %d, %q", err, tc.line, tc.why)
 			}
-			l, err := planner.ReadList(strings.NewReader(tc.in), planner.ListConfig{Name: "l", SkipBad: true})
+			l, err := filelist.Read(strings.NewReader(tc.in), filelist.Config{Name: "l", SkipBad: true})
 			if tc.skips < 0 {
 				if !errors.As(err, &le) {
-					t.Errorf("ReadList, leaving out = %+v, %v, want *ListError", l, err)
+					t.Errorf("Read, leaving out = %+v, %v, want *Error", l, err)
 				}
 				return
 			}
 			if err != nil || l.Skipped != tc.skips || len(l.Bad) != int(tc.skips) || l.Bad[0].Line != tc.line {
-				t.Errorf("ReadList, leaving out = %+v, %v, want %d left out", l, err, tc.skips)
+				t.Errorf("Read, leaving out = %+v, %v, want %d left out", l, err, tc.skips)
 			}
 		})
 	}
@@ -174,8 +174,8 @@ func TestReadListDamaged(t *testing.T) {
 	for _, head := range []string{"filename\njw", "[{", "<VOTABLE>", "mast:JWST/product/a\n"} {
 		// The failure comes after what is looked at to tell the format.
 		r := strings.NewReader(head + strings.Repeat(" ", 9000))
-		if _, err := planner.ParseList(&failing{r, broken}, "l"); !errors.Is(err, broken) {
-			t.Errorf("ParseList(%q, then an error) = %v, want %v", head, err, broken)
+		if _, err := filelist.Parse(&failing{r, broken}, "l"); !errors.Is(err, broken) {
+			t.Errorf("Parse(%q, then an error) = %v, want %v", head, err, broken)
 		}
 	}
 }
@@ -203,12 +203,12 @@ func fuzzList(f *testing.F, seeds ...string) {
 		f.Add(b[:min(len(b), 6000)])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		strict, err := planner.ReadList(bytes.NewReader(b), planner.ListConfig{})
-		var le *planner.ListError
+		strict, err := filelist.Read(bytes.NewReader(b), filelist.Config{})
+		var le *filelist.Error
 		if err != nil && !errors.As(err, &le) {
-			t.Fatalf("ReadList = %v, want *ListError", err)
+			t.Fatalf("Read = %v, want *Error", err)
 		}
-		lenient, lerr := planner.ReadList(bytes.NewReader(b), planner.ListConfig{SkipBad: true})
+		lenient, lerr := filelist.Read(bytes.NewReader(b), filelist.Config{SkipBad: true})
 		if err == nil {
 			if lerr != nil || lenient.Skipped != 0 || !cmp.Equal(strict.Items, lenient.Items) || !cmp.Equal(strict.Obs, lenient.Obs) {
 				t.Errorf("leaving out bad lines changes a list without any: %v", lerr)
@@ -226,15 +226,15 @@ func fuzzList(f *testing.F, seeds ...string) {
 	})
 }
 
-func FuzzReadListTable(f *testing.F) {
+func FuzzReadTable(f *testing.F) {
 	fuzzList(f, "mission-search-export.csv", "astroquery-products.csv", "astroquery-products.ecsv", "observations-2733.csv",
 		"filename\t\"x\njw\"\n", "# %ECSV 1.0\nobs_id \"a\"\"b\"\njw1 2")
 }
 
-func FuzzReadListVOTable(f *testing.F) {
+func FuzzReadVOTable(f *testing.F) {
 	fuzzList(f, "astroquery-products.vot", "astroquery-binary2.vot", "<VOTABLE><TABLE><FIELD name='obsid'/><TR><TD>1</TD></TR></TABLE></VOTABLE>")
 }
 
-func FuzzReadListEvents(f *testing.F) {
+func FuzzReadEvents(f *testing.F) {
 	fuzzList(f, "subscription.json", `[{"filename":"jw1_cal.fits","event_type":"New"},null,{}]`)
 }

@@ -1,4 +1,4 @@
-package planner
+package filelist
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"jwstbulk/internal/product"
 )
 
 // sniffEvents accepts a JSON array.
@@ -54,32 +56,32 @@ func eventsError(l *listing, lines *lineReader, err error) error {
 	var damaged *json.SyntaxError
 	switch {
 	case errors.As(err, &damaged):
-		return &ListError{l.Name, lines.at(max(damaged.Offset-1, 0)), "the JSON is damaged: " + damaged.Error()}
+		return &Error{l.Name, lines.at(max(damaged.Offset-1, 0)), "the JSON is damaged: " + damaged.Error()}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &ListError{l.Name, lines.at(lines.off), "the JSON ends in the middle"}
+		return &Error{l.Name, lines.at(lines.off), "the JSON ends in the middle"}
 	}
 	return fmt.Errorf("reading list %q: %w", l.Name, err)
 }
 
-func parseEvent(raw []byte) (ListItem, error) {
+func parseEvent(raw []byte) (Item, error) {
 	var e event
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return ListItem{}, errors.New("not an event of the subscription service: want an object with filename, fileset and event_type")
+		return Item{}, errors.New("not an event of the subscription service: want an object with filename, fileset and event_type")
 	}
 	switch {
 	case e.FileName == "":
-		return ListItem{}, errors.New("the event has no filename")
+		return Item{}, errors.New("the event has no filename")
 	case e.Mission != "" && !strings.EqualFold(e.Mission, "JWST"):
-		return ListItem{}, fmt.Errorf("the event belongs to %.60q, not to JWST", e.Mission)
+		return Item{}, fmt.Errorf("the event belongs to %.60q, not to JWST", e.Mission)
 	}
 	switch e.Type {
 	case "New", "Reprocessed", "Public":
 	default:
-		return ListItem{}, fmt.Errorf("event_type %.60q: want New, Reprocessed or Public", e.Type)
+		return Item{}, fmt.Errorf("event_type %.60q: want New, Reprocessed or Public", e.Type)
 	}
 	it, err := productNamed(e.FileName)
-	if err == nil && safeName(e.FileSet) {
-		it.Folder = folderOf(e.FileSet, it.name())
+	if err == nil && product.SafeName(e.FileSet) {
+		it.Folder = product.Folder(e.FileSet, it.Name())
 	}
 	return it, err
 }

@@ -1,4 +1,4 @@
-package planner
+package filelist
 
 import (
 	"bytes"
@@ -36,13 +36,13 @@ func sniffSums(head []byte) bool {
 	return len(lines) > 0 && sumLine.Match(lines[0])
 }
 
-func sumItem(line string) (ListItem, bool, error) {
+func sumItem(line string) (Item, bool, error) {
 	if line == "" || line[0] == '#' {
-		return ListItem{}, false, nil
+		return Item{}, false, nil
 	}
 	m := sumLine.FindStringSubmatch(line)
 	if m == nil {
-		return ListItem{}, false, errors.New("not a line of sha256sum: want 64 digits, two blanks and a path")
+		return Item{}, false, errors.New("not a line of sha256sum: want 64 digits, two blanks and a path")
 	}
 	it, err := productNamed(path.Base(m[1]))
 	it.Folder = outputFolder(m[1])
@@ -59,25 +59,25 @@ func sniffAria2(head []byte) bool {
 // option out.
 func readAria2(r io.Reader, l *listing) error {
 	var last int // items before the line whose options come
-	return readLinesRaw(r, l, func(line string) (ListItem, bool, error) {
+	return readLinesRaw(r, l, func(line string) (Item, bool, error) {
 		if line == "" || line[0] == '#' {
-			return ListItem{}, false, nil
+			return Item{}, false, nil
 		}
 		if line[0] == ' ' || line[0] == '\t' {
 			if out, ok := strings.CutPrefix(strings.TrimSpace(line), "out="); ok && len(l.Items) > last {
 				l.Items[len(l.Items)-1].Folder = outputFolder(out)
 			}
-			return ListItem{}, false, nil
+			return Item{}, false, nil
 		}
 		last = len(l.Items)
 		var err error
 		for at := range strings.SplitSeq(line, "\t") {
-			var it ListItem
+			var it Item
 			if it, err = parseLocation(strings.TrimSpace(at)); err == nil {
 				return it, true, nil
 			}
 		}
-		return ListItem{}, false, err
+		return Item{}, false, err
 	})
 }
 
@@ -93,21 +93,21 @@ func sniffConfig(head []byte) bool {
 
 // readConfig takes the folder from an output that has the file's own name: curl pairs addresses and outputs in any order.
 func readConfig(r io.Reader, l *listing) error {
-	return readLinesRaw(r, l, func(line string) (ListItem, bool, error) {
+	return readLinesRaw(r, l, func(line string) (Item, bool, error) {
 		m := configLine.FindStringSubmatch(strings.TrimSpace(line))
 		switch {
 		case m == nil:
-			return ListItem{}, false, nil // another option
+			return Item{}, false, nil // another option
 		case m[1] == "url":
 			it, err := parseLocation(unquoteConfig(m[2]))
 			return it, err == nil, err
 		case m[1] == "output" && len(l.Items) > 0:
 			it, out := &l.Items[len(l.Items)-1], unquoteConfig(m[2])
-			if path.Base(out) == fileName(it.URI) {
+			if path.Base(out) == it.Name() {
 				it.Folder = outputFolder(out)
 			}
 		}
-		return ListItem{}, false, nil
+		return Item{}, false, nil
 	})
 }
 
@@ -120,16 +120,16 @@ func sniffExported(head []byte) bool {
 }
 
 // exportedItem reads a line `get SHA256 URL PATH`; nothing is executed.
-func exportedItem(line string) (ListItem, bool, error) {
+func exportedItem(line string) (Item, bool, error) {
 	if !strings.HasPrefix(line, "get ") {
-		return ListItem{}, false, nil
+		return Item{}, false, nil
 	}
 	words, err := shellWords(line)
 	if err != nil {
-		return ListItem{}, false, err
+		return Item{}, false, err
 	}
 	if len(words) != 4 {
-		return ListItem{}, false, fmt.Errorf("get with %d words, want a digest, an address and a path", len(words)-1)
+		return Item{}, false, fmt.Errorf("get with %d words, want a digest, an address and a path", len(words)-1)
 	}
 	it, err := parseLocation(words[2])
 	it.Folder = outputFolder(words[3])
@@ -137,7 +137,7 @@ func exportedItem(line string) (ListItem, bool, error) {
 }
 
 // readLinesRaw is readLines for formats in which blanks at the beginning of a line mean something.
-func readLinesRaw(r io.Reader, l *listing, item func(line string) (ListItem, bool, error)) error {
+func readLinesRaw(r io.Reader, l *listing, item func(line string) (Item, bool, error)) error {
 	return scanLines(r, l, func(no int, line string) error {
 		it, ok, err := item(strings.TrimRight(line, "\r"))
 		if err != nil {
@@ -171,7 +171,7 @@ func readMetalink(r io.Reader, l *listing) error {
 		case err != nil && src.err != nil:
 			return fmt.Errorf("reading list %q: %w", l.Name, src.err)
 		case err != nil:
-			return &ListError{l.Name, line, "the metalink is damaged: " + err.Error()}
+			return &Error{l.Name, line, "the metalink is damaged: " + err.Error()}
 		}
 		start, ok := tok.(xml.StartElement)
 		if !ok || start.Name != (xml.Name{Space: metalinkSpace, Local: "file"}) {
@@ -182,7 +182,7 @@ func readMetalink(r io.Reader, l *listing) error {
 			URLs []string `xml:"url"`
 		}
 		if err := dec.DecodeElement(&file, &start); err != nil {
-			return &ListError{l.Name, line, "the metalink is damaged: " + err.Error()}
+			return &Error{l.Name, line, "the metalink is damaged: " + err.Error()}
 		}
 		it, err := metalinkItem(file.Name, file.URLs)
 		if err != nil {
@@ -196,7 +196,7 @@ func readMetalink(r io.Reader, l *listing) error {
 	}
 }
 
-func metalinkItem(name string, urls []string) (it ListItem, err error) {
+func metalinkItem(name string, urls []string) (it Item, err error) {
 	err = fmt.Errorf("the file %.200q has no address", name)
 	for _, u := range urls {
 		if it, err = parseLocation(strings.TrimSpace(u)); err == nil {
