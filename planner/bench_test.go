@@ -6,6 +6,7 @@ import (
 
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -29,7 +30,7 @@ func BenchmarkPlan(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		s, err := p.Plan(context.Background(), planner.Query{Programs: []string{firstProgram}})
+		s, err := p.Plan(context.Background(), query.Query{Programs: []string{firstProgram}})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -43,7 +44,7 @@ func BenchmarkPlan(b *testing.B) {
 
 // BenchmarkRow translates one product row and applies the rules.
 func BenchmarkRow(b *testing.B) {
-	row := planner.RowFunc(planner.Query{Programs: []string{"2733"}, Levels: []string{"2b"}, Exclude: []string{"*_thumb.jpg"}})
+	row := planner.RowFunc(query.Query{Programs: []string{"2733"}, Levels: []string{"2b"}, Exclude: []string{"*_thumb.jpg"}})
 	p := mast.Product{ObsID: 1, ParentObsID: 1, ObsName: "jw02733002002_02103_00008_mirimage", ProposalID: "2733", Rights: "PUBLIC", Level: 2,
 		URI: "mast:JWST/product/jw02733002002_02103_00008_mirimage_cal.fits", ProductType: "SCIENCE", Size: 29_721_600}
 	b.ReportAllocs()

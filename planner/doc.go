@@ -14,9 +14,8 @@
 // A query by way of the keyword services begins with files… instead of observe… and products…, a list with list.
 //
 // To read it, begin with plan.go, which works the chunks; observe.go, products.go, via.go, keywords.go and offer.go are the
-// stages, sweep.go is how large questions are split. query.go, queryfile.go and vocabulary.go are what a user says, criteria.go,
-// where.go, position.go and select.go what is made of it. planlist.go takes lists, which internal/filelist reads. summary.go and
-// forecast.go tell the outcome.
+// stages, sweep.go is how large questions are split. What is asked for comes from internal/query; planlist.go takes lists, which
+// internal/filelist reads. summary.go and forecast.go tell the outcome.
 //
 // It promises to hide nothing: the only filter that was not asked for leaves out guide-star files, and the summary counts
 // what each rule left out. It does not download, and it holds no list of files in memory.

@@ -10,6 +10,7 @@ import (
 
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -78,7 +79,7 @@ func (r *rig) planner() *planner.Planner {
 	return p
 }
 
-func (r *rig) plan(q planner.Query) planner.Summary {
+func (r *rig) plan(q query.Query) planner.Summary {
 	r.t.Helper()
 	s, err := r.planner().Plan(r.t.Context(), q)
 	if err != nil {
@@ -89,7 +90,7 @@ func (r *rig) plan(q planner.Query) planner.Summary {
 
 // planStopped plans q, is stopped before or after its request stopAt (0: never), opens the campaign again and plans to the end.
 // It returns the last summary and how many requests the first plan made.
-func (r *rig) planStopped(q planner.Query, stopAt int, after bool) (s planner.Summary, requests int) {
+func (r *rig) planStopped(q query.Query, stopAt int, after bool) (s planner.Summary, requests int) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()

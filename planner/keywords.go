@@ -10,6 +10,7 @@ import (
 
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/product"
+	"jwstbulk/internal/query"
 	"jwstbulk/queue"
 )
 
@@ -19,16 +20,13 @@ const (
 	maxNames      = 50_000 // names held in memory while the keyword requests are decided
 )
 
-// guideService lists the guide-star files of all visits.
-const guideService = "GuideStar"
-
 // serviceOf names the keyword service that lists a file; "" if none does: they list FITS files alone.
 func serviceOf(name string) string {
 	if !strings.HasSuffix(name, ".fits") {
 		return ""
 	}
 	if product.GuideStar(name) {
-		return guideService
+		return query.GuideStarService
 	}
 	switch product.Instrument(name) {
 	case "NIRCAM":
@@ -176,8 +174,8 @@ func (w *work) keywords(ctx context.Context, c queue.Chunk) error {
 	q := question{
 		what:   "keyword rows",
 		column: "date_obs_mjd",
-		lo:     mjdLowest,
-		hi:     mjdHighest,
+		lo:     query.LowestMJD,
+		hi:     query.HighestMJD,
 		count: func(ctx context.Context, extra ...mast.Filter) (int64, error) {
 			w.report(kindKeywords, 0)
 			return w.cfg.Archive.CountKeywords(ctx, s.Service, with(extra))

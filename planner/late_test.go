@@ -14,6 +14,7 @@ import (
 	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -44,14 +45,14 @@ func TestPlanLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Reverse(list.Items) // the order of names counts, not that of the list
-	q := planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}, Limit: "3"}
+	q := query.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}, Limit: "3"}
 	keywords := q
 	keywords.Via = "keywords"
 	for name, plan := range map[string]func(*rig) (planner.Summary, error){
 		"observations": func(r *rig) (planner.Summary, error) { return r.planner().Plan(t.Context(), q) },
 		"keywords":     func(r *rig) (planner.Summary, error) { return r.planner().Plan(t.Context(), keywords) },
 		"list": func(r *rig) (planner.Summary, error) {
-			return r.planner().PlanList(t.Context(), list, planner.Query{Limit: "3"})
+			return r.planner().PlanList(t.Context(), list, query.Query{Limit: "3"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +66,7 @@ func TestPlanLimit(t *testing.T) {
 				if want := int64(3 * (1 - again)); s.Files != want || s.Pending != want {
 					t.Errorf("plan %d: %d files, %d pending, want %d", again, s.Files, s.Pending, want)
 				}
-				if n := leftOut(s, planner.RuleLimit); n != int64(len(all))-3 {
+				if n := leftOut(s, query.RuleLimit); n != int64(len(all))-3 {
 					t.Errorf("plan %d: %d files left out by the limit, want %d", again, n, len(all)-3)
 				}
 				if !strings.Contains(string(s.Query), `"limit":"3"`) {
@@ -75,7 +76,7 @@ func TestPlanLimit(t *testing.T) {
 					t.Errorf("plan %d: files (-want +got):\n%s", again, d)
 				}
 			}
-			if rule, ok, err := r.q.Omission(t.Context(), all[len(all)-1]); err != nil || !ok || rule != planner.RuleLimit {
+			if rule, ok, err := r.q.Omission(t.Context(), all[len(all)-1]); err != nil || !ok || rule != query.RuleLimit {
 				t.Errorf("the last file was left out by %q, %v, %v", rule, ok, err)
 			}
 			c, err := r.q.Counts(t.Context())
@@ -83,7 +84,7 @@ func TestPlanLimit(t *testing.T) {
 				t.Errorf("the campaign counts %+v, %v, want 3 files", c, err)
 			}
 			// Without the limit the rest comes.
-			r.plan(planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}})
+			r.plan(query.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}})
 			if d := cmp.Diff(all, r.names()); d != "" {
 				t.Errorf("without the limit (-want +got):\n%s", d)
 			}
@@ -109,12 +110,12 @@ func TestPlanExposureTypes(t *testing.T) {
 			return wanted(f) && f.Product != "" && f.ExpType == typ
 		})))
 		r := newRigOn(t, srv)
-		q := planner.Query{Programs: slices.Sorted(maps.Keys(programs)), ExpTypes: []string{strings.ToLower(typ[:len(typ)-2]) + "*"}}
+		q := query.Query{Programs: slices.Sorted(maps.Keys(programs)), ExpTypes: []string{strings.ToLower(typ[:len(typ)-2]) + "*"}}
 		s := r.plan(q)
 		if d := cmp.Diff(want, r.names()); d != "" {
 			t.Errorf("%s: files (-want +got):\n%s", typ, d)
 		}
-		if s.Files != int64(len(want)) || leftOut(s, planner.RuleExpType) == 0 {
+		if s.Files != int64(len(want)) || leftOut(s, query.RuleExpType) == 0 {
 			t.Errorf("%s: %d files, left out %+v", typ, s.Files, s.LeftOut)
 		}
 		for _, f := range r.files() {
@@ -125,11 +126,11 @@ func TestPlanExposureTypes(t *testing.T) {
 	}
 	r := newRigOn(t, srv)
 	var empty *planner.EmptyError
-	if _, err := r.planner().Plan(t.Context(), planner.Query{Programs: []string{firstProgram}, ExpTypes: []string{"X_*"}}); !errors.As(err, &empty) || len(empty.LeftOut) == 0 {
+	if _, err := r.planner().Plan(t.Context(), query.Query{Programs: []string{firstProgram}, ExpTypes: []string{"X_*"}}); !errors.As(err, &empty) || len(empty.LeftOut) == 0 {
 		t.Errorf("Plan of an unknown exposure type = %v, want *EmptyError that counts what it left out", err)
 	}
-	var usage *planner.UsageError
-	if err := (planner.Query{ExpTypes: []string{"NRC_*"}}).Validate(); !errors.As(err, &usage) {
+	var usage *query.UsageError
+	if err := (query.Query{ExpTypes: []string{"NRC_*"}}).Validate(); !errors.As(err, &usage) {
 		t.Errorf("Validate of an exposure type alone = %v, want *UsageError", err)
 	}
 }
@@ -146,7 +147,7 @@ func TestPlanExposureTypesUnanswered(t *testing.T) {
 		}
 		return nil
 	}}
-	q := planner.Query{Programs: []string{firstProgram}, ExpTypes: []string{"NRC_*"}}
+	q := query.Query{Programs: []string{firstProgram}, ExpTypes: []string{"NRC_*"}}
 	s := r.plan(q)
 	if s.Complete() || s.Pending != 0 {
 		t.Errorf("Plan = %d pending, failed %+v; want none offered and the plan unfinished", s.Pending, s.FailedChunks)
@@ -179,7 +180,7 @@ func TestPlanGuideStarsViaKeywords(t *testing.T) {
 		exposure = f.ObsID
 		break
 	}
-	for name, q := range map[string]planner.Query{
+	for name, q := range map[string]query.Query{
 		"programme":   {Programs: []string{firstProgram}},
 		"observation": {Obs: []string{firstProgram + ":2"}},
 		"exposure":    {Obs: []string{exposure}},
@@ -215,7 +216,7 @@ func TestPlanDisagreement(t *testing.T) {
 		r := newRigOn(t, srv)
 		var s planner.Summary
 		for _, v := range via {
-			s = r.plan(planner.Query{Programs: []string{firstProgram}, Include: []string{name}, Via: v})
+			s = r.plan(query.Query{Programs: []string{firstProgram}, Include: []string{name}, Via: v})
 		}
 		last := via[len(via)-1]
 		if want := 1 - min(len(last), 1); len(s.Disagree) != want || want == 1 && (s.Disagree[0].Key != "size" || s.Disagree[0].Files != 1) {
@@ -237,7 +238,7 @@ func TestPlanDisagreementAboutRights(t *testing.T) {
 	t.Parallel()
 	past := time.Date(2022, 1, 1, 0, 0, 0, 0, time.UTC) // by the archive's clock everything is exclusive
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 2}), Now: func() time.Time { return past }})
-	s := r.plan(planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}})
+	s := r.plan(query.Query{Programs: []string{firstProgram}, Suffixes: []string{"cal.fits"}})
 	if len(s.Disagree) != 1 || s.Disagree[0].Key != "rights" || s.Disagree[0].Files != s.Files {
 		t.Errorf("the summary counts %+v of %d files", s.Disagree, s.Files)
 	}
@@ -248,7 +249,7 @@ func TestPlanDisagreementAboutRights(t *testing.T) {
 func TestPlanLateKilled(t *testing.T) {
 	t.Parallel()
 	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 3, PerProgram: 1})})
-	q := planner.Query{Programs: []string{"10001", "10002", "10003"}, ExpTypes: []string{"NRC_*", "MIR_*"}, Limit: "7"}
+	q := query.Query{Programs: []string{"10001", "10002", "10003"}, ExpTypes: []string{"NRC_*", "MIR_*"}, Limit: "7"}
 	run := func(stopAt int, after bool) (string, planner.Summary, int) {
 		r := newRigOn(t, srv)
 		r.cfg.FirstObsids = 2
@@ -256,7 +257,7 @@ func TestPlanLateKilled(t *testing.T) {
 		return r.dump(), s, n
 	}
 	want, s, requests := run(0, false)
-	if s.Files != 7 || leftOut(s, planner.RuleLimit) == 0 || leftOut(s, planner.RuleExpType) == 0 {
+	if s.Files != 7 || leftOut(s, query.RuleLimit) == 0 || leftOut(s, query.RuleExpType) == 0 {
 		t.Fatalf("the whole plan found %d files and left out %+v", s.Files, s.LeftOut)
 	}
 	for k := 1; k <= requests; k++ {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"jwstbulk/internal/product"
+	"jwstbulk/internal/query"
 	"jwstbulk/queue"
 )
 
@@ -34,7 +35,7 @@ const wantLayout = "mast, flat, program, or a template such as {program}/{instru
 //	{name}        file name; it is always the last component, unaltered
 //
 // A fact that is not known is _other. The result is for Config.Layout. A template that is absolute, leaves the campaign or
-// has unsafe names is a *UsageError; a fact that makes an unsafe name, and two files of one path, are refused when files
+// has unsafe names is a *query.UsageError; a fact that makes an unsafe name, and two files of one path, are refused when files
 // are offered.
 func ParseLayout(s string) (func(queue.File) string, error) {
 	template := s
@@ -48,11 +49,11 @@ func ParseLayout(s string) (func(queue.File) string, error) {
 	}
 	rest, ok := strings.CutSuffix(template, "{name}")
 	if !ok || rest != "" && !strings.HasSuffix(rest, "/") {
-		return nil, &UsageError{"--layout", s, wantLayout}
+		return nil, &query.UsageError{Flag: "--layout", Value: s, Want: wantLayout}
 	}
 	rest = strings.TrimSuffix(rest, "/")
 	if rest == "" && template != layoutFlat {
-		return nil, &UsageError{"--layout", s, wantLayout}
+		return nil, &query.UsageError{Flag: "--layout", Value: s, Want: wantLayout}
 	}
 	if rest == "" {
 		return func(queue.File) string { return "" }, nil
@@ -61,7 +62,7 @@ func ParseLayout(s string) (func(queue.File) string, error) {
 	for _, p := range parts {
 		// With facts of an ordinary file the component must be a safe name; a brace that is left is no placeholder.
 		if sample := expand(p, func(string) string { return "x" }); sample == "" || !product.SafeName(sample) {
-			return nil, &UsageError{"--layout", s, wantLayout}
+			return nil, &query.UsageError{Flag: "--layout", Value: s, Want: wantLayout}
 		}
 	}
 	return func(f queue.File) string {

@@ -9,6 +9,7 @@ import (
 	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/masttest"
 	"jwstbulk/internal/product"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -44,7 +45,7 @@ func TestParseLayout(t *testing.T) {
 	for _, bad := range []string{"tree", "{program}", "/{name}", "/x/{name}", "../{name}", "a/../{name}", "./{name}", "a//{name}", `a\b/{name}`,
 		"{program}/{name}.fits", "x{name}", "{name}/{name}", "{target}/{name}", "{program/{name}", "}/{name}", ".jwstbulk/{name}", "a b/{name}",
 		"con/{name}", "-{program}/{name}", "{name}/", "\x00/{name}", strings.Repeat("x", 300) + "/{name}"} {
-		var usage *planner.UsageError
+		var usage *query.UsageError
 		if _, err := planner.ParseLayout(bad); !errors.As(err, &usage) || usage.Flag != "--layout" {
 			t.Errorf("ParseLayout(%q) = %v, want *UsageError", bad, err)
 		}
@@ -78,7 +79,7 @@ func TestPlanLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.cfg.Layout = layout
-	s := r.plan(planner.Query{Programs: []string{"10001"}, Suffixes: []string{"cal.fits"}})
+	s := r.plan(query.Query{Programs: []string{"10001"}, Suffixes: []string{"cal.fits"}})
 	if s.Files == 0 || s.Pending != s.Files {
 		t.Errorf("Plan = %+v", s)
 	}
@@ -96,7 +97,7 @@ func TestPlanLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err = r.planner().PlanList(t.Context(), l, planner.Query{}); err != nil || s.Files != 3 || s.Failed != 2 || s.Pending != 1 {
+	if s, err = r.planner().PlanList(t.Context(), l, query.Query{}); err != nil || s.Files != 3 || s.Failed != 2 || s.Pending != 1 {
 		t.Errorf("PlanList = %+v, %v, want one pending and two refused", s, err)
 	}
 	reasons := map[queue.Reason]int{}

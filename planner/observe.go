@@ -9,13 +9,14 @@ import (
 	"slices"
 
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/query"
 	"jwstbulk/queue"
 )
 
 // observeChunks are the first chunks of a query: one a branch.
-func observeChunks(q Query) []queue.NewChunk {
+func observeChunks(q query.Normal) []queue.NewChunk {
 	var chunks []queue.NewChunk
-	for i := range branches(q.criteria()) {
+	for i := range q.Branches() {
 		chunks = append(chunks, sweep{Branch: i}.chunk(kindObserve))
 	}
 	return chunks
@@ -27,12 +28,12 @@ func (w *work) observe(ctx context.Context, c queue.Chunk) error {
 	if err := decode(c, &s); err != nil {
 		return err
 	}
-	all := branches(w.query.criteria())
+	all := w.query.Branches()
 	if s.Branch < 0 || s.Branch >= len(all) {
 		return fmt.Errorf("chunk %d asks branch %d of %d", c.ID, s.Branch, len(all))
 	}
-	with := func(extra []mast.Filter) mast.Query { return narrowed(all[s.Branch], extra) }
-	lo, hi := rangeOf(all[s.Branch], "t_min")
+	with := func(extra []mast.Filter) mast.Query { return narrowed(all[s.Branch].Query, extra) }
+	lo, hi := rangeOf(all[s.Branch].Query, "t_min")
 	return w.run(ctx, c, s, question{
 		what:   "observations",
 		column: "t_min",
@@ -79,16 +80,15 @@ func rangeOf(q mast.Query, column string) (lo, hi float64) {
 			return *f.Min, *f.Max
 		}
 	}
-	return mjdLowest, mjdHighest
+	return query.LowestMJD, query.HighestMJD
 }
 
 // observations translates rows, and drops those that only the archive's wider pattern matched or that are excluded.
 func (w *work) observations(r *mast.Reply) iter.Seq2[queue.Observation, error] {
-	asked, conditions := newObsSet(w.query.Obs), w.query.conditions()
+	wanted := w.query.Observations()
 	return func(yield func(queue.Observation, error) bool) {
 		for o, err := range r.Observations() {
-			if err == nil && (o.ObsID <= 0 || !asked.has(o.ObsName, o.ObsID) ||
-				slices.ContainsFunc(conditions, func(c condition) bool { return c.excludes(&o) })) {
+			if err == nil && (o.ObsID <= 0 || !wanted(&o)) {
 				continue
 			}
 			if !yield(queue.Observation{

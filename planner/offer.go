@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"jwstbulk/internal/product"
+	"jwstbulk/internal/query"
 	"jwstbulk/queue"
 )
 
@@ -44,7 +45,7 @@ func (w *work) offer(ctx context.Context) error {
 					Detail: fmt.Sprintf("%.300q cannot be a safe file or folder name; exclude the file or report it to the archive", bad)}
 			}
 			switch {
-			case isPublic(f.Rights) || w.cfg.HasToken:
+			case query.IsPublic(f.Rights) || w.cfg.HasToken:
 				return queue.Decision{}
 			case f.ReleaseAt.After(now):
 				return queue.Decision{State: queue.Parked, Reason: queue.ReasonNotPublic, DueAt: f.ReleaseAt,
@@ -82,7 +83,7 @@ func (w *work) late(ctx context.Context) (func(queue.File) queue.Decision, error
 		if d := typed(f); d != (queue.Decision{}) || f.URI <= last {
 			return d
 		}
-		return queue.Decision{Rule: RuleLimit}
+		return queue.Decision{Rule: query.RuleLimit}
 	}, nil
 }
 
@@ -104,14 +105,14 @@ func (w *work) typed(ctx context.Context) (func(queue.File) queue.Decision, erro
 		case unasked && serviceOf(fileName(f.URI)) != "":
 			return queue.Decision{State: queue.Planned}
 		}
-		return queue.Decision{Rule: RuleExpType}
+		return queue.Decision{Rule: query.RuleExpType}
 	}, nil
 }
 
 // lastWithin gives the URI of the last file, by name, that --limit allows: as many as that are planned by this query, less
 // those that it, or the same question asked earlier, offered already. "" means none.
 func (w *work) lastWithin(ctx context.Context, typed func(queue.File) queue.Decision) (last string, err error) {
-	left := sizeOf(w.query.Limit)
+	left := w.query.MostFiles()
 	rows, err := w.q.Queries(ctx)
 	if err != nil {
 		return "", fmt.Errorf("reading queries: %w", err)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 )
 
@@ -23,9 +24,9 @@ func TestPlanLearnsLimit(t *testing.T) {
 	t.Parallel()
 	const limit, most = 2000, 2500
 	cat := masttest.Synthetic(masttest.SyntheticConfig{Observations: 200, PerProgram: 200, Rows: 134})
-	query := planner.Query{Programs: []string{firstProgram}}
+	ask := query.Query{Programs: []string{firstProgram}}
 	whole := newRig(t, masttest.Config{Catalog: cat, MetadataOnly: true})
-	whole.plan(query)
+	whole.plan(ask)
 	want := whole.dump()
 	for _, how := range []masttest.JoinFailure{masttest.JoinGatewayTimeout, masttest.JoinError, masttest.JoinReset} {
 		t.Run(string(how), func(t *testing.T) {
@@ -33,7 +34,7 @@ func TestPlanLearnsLimit(t *testing.T) {
 			r := newRig(t, masttest.Config{Catalog: cat, MetadataOnly: true, Joins: masttest.JoinLimit{Rows: limit, How: how},
 				Faults: []masttest.Fault{{Service: "Mast.Caom.Products", Do: masttest.DoExecuting, OneIn: 4}}})
 			r.cfg.MaxProductRows = most
-			r.plan(query)
+			r.plan(ask)
 			asked, polls, rows := 0, 0, 0
 			for _, q := range r.srv.Requests() {
 				if q.Fault == masttest.DoExecuting {

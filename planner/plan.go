@@ -10,6 +10,7 @@ import (
 
 	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/query"
 	"jwstbulk/queue"
 )
 
@@ -126,12 +127,12 @@ const (
 // rest of the plan then stands, the query stays unfinished, and planning it again asks for what is missing alone: a caller
 // must look at Summary.Complete.
 //
-// Errors: *UsageError for a query that cannot be asked; *EmptyError, with the Summary, when nothing matches, and
+// Errors: *query.UsageError for a query that cannot be asked; *EmptyError, with the Summary, when nothing matches, and
 // then the query leaves no trace; a *mast.Error
 // when the archive cannot be reached (plan the query again to go on); the queue's errors and ctx's.
-func (p *Planner) Plan(ctx context.Context, q Query) (Summary, error) {
+func (p *Planner) Plan(ctx context.Context, q query.Query) (Summary, error) {
 	if q.List != nil {
-		return Summary{}, &UsageError{Flag: "query", Want: "criteria, not a list"}
+		return Summary{}, &query.UsageError{Flag: "query", Want: "criteria, not a list"}
 	}
 	q, resolved, err := p.resolve(ctx, q)
 	if err != nil {
@@ -142,7 +143,8 @@ func (p *Planner) Plan(ctx context.Context, q Query) (Summary, error) {
 		return Summary{}, err
 	}
 	// The canonical form is what a resumed plan would read back.
-	if q, err = q.normal(); err != nil {
+	n, err := q.Normal()
+	if err != nil {
 		return Summary{}, err
 	}
 	id, resumed, err := p.begin(ctx, spec)
@@ -150,13 +152,13 @@ func (p *Planner) Plan(ctx context.Context, q Query) (Summary, error) {
 		return Summary{}, err
 	}
 	first := observeChunks
-	if q.Via == viaKeywords {
+	if n.ByKeywords() {
 		first = fileChunks
 	}
-	if err := p.seed(ctx, id, first(q)); err != nil {
+	if err := p.seed(ctx, id, first(n)); err != nil {
 		return Summary{}, err
 	}
-	w := &work{Planner: p, id: id, query: q, sel: newSelector(q), resolved: resolved}
+	w := &work{Planner: p, id: id, query: n, sel: n.Selector(), resolved: resolved}
 	if err := w.stages(ctx); err != nil {
 		return Summary{}, fmt.Errorf("planning query %d: %w", id, err)
 	}
@@ -207,8 +209,8 @@ func (p *Planner) seed(ctx context.Context, id int64, chunks []queue.NewChunk) e
 type work struct {
 	*Planner
 	id    int64
-	query Query // normal
-	sel   *selector
+	query query.Normal
+	sel   *query.Selector
 	list  *filelist.List // of PlanList; nil otherwise
 
 	resolved []Resolved // the names that became cones

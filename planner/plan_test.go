@@ -14,6 +14,7 @@ import (
 
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -21,7 +22,7 @@ import (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 60, PerProgram: 30, Planned: 3})})
-	s := r.plan(planner.Query{Programs: []string{firstProgram}})
+	s := r.plan(query.Query{Programs: []string{firstProgram}})
 	want := truth(r.srv, func(f masttest.File) bool { return f.Program == firstProgram && wanted(f) })
 	guides := truth(r.srv, func(f masttest.File) bool { return f.Program == firstProgram && !wanted(f) })
 	got := r.files()
@@ -45,7 +46,7 @@ func TestPlan(t *testing.T) {
 	if s.Bytes != bytes || s.Observations != 30 || !s.Complete() || s.Duplicates == 0 || s.Rows == 0 || s.Requests == 0 || s.Version != 1 {
 		t.Errorf("summary = %+v, want %d bytes of 30 observations", s, bytes)
 	}
-	if len(s.LeftOut) != 1 || s.LeftOut[0].Key != planner.RuleGuideStars || s.LeftOut[0].Files != int64(len(guides)) {
+	if len(s.LeftOut) != 1 || s.LeftOut[0].Key != query.RuleGuideStars || s.LeftOut[0].Files != int64(len(guides)) {
 		t.Errorf("left out = %+v, want %d guide-star files", s.LeftOut, len(guides))
 	}
 	for name, list := range map[string][]planner.Tally{"instrument": s.ByInstrument, "level": s.ByLevel, "suffix": s.BySuffix, "access": s.ByAccess, "program": s.ByProgram, "type": s.ByType} {
@@ -66,7 +67,7 @@ func TestPlan(t *testing.T) {
 func TestPlanFilters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 20})})
-	s := r.plan(planner.Query{Instruments: []string{"nircam"}, Dates: []string{"2022-12-31.."}, Levels: []string{"2b", "3"}, Suffixes: []string{"cal", "i2d.fits"}})
+	s := r.plan(query.Query{Instruments: []string{"nircam"}, Dates: []string{"2022-12-31.."}, Levels: []string{"2b", "3"}, Suffixes: []string{"cal", "i2d.fits"}})
 	want := truth(r.srv, func(f masttest.File) bool {
 		return wanted(f) && (strings.HasSuffix(f.Name, "_cal.fits") || strings.HasSuffix(f.Name, "_i2d.fits"))
 	})
@@ -85,7 +86,7 @@ func TestPlanFilters(t *testing.T) {
 	for _, l := range s.LeftOut {
 		rules[l.Key] = true
 	}
-	if !rules[planner.RuleLevel] || !rules[planner.RuleSuffix] || !rules[planner.RuleGuideStars] {
+	if !rules[query.RuleLevel] || !rules[query.RuleSuffix] || !rules[query.RuleGuideStars] {
 		t.Errorf("left out = %+v", s.LeftOut)
 	}
 }
@@ -94,7 +95,7 @@ func TestPlanFilters(t *testing.T) {
 func TestPlanAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 10})})
-	q := planner.Query{Programs: []string{firstProgram}}
+	q := query.Query{Programs: []string{firstProgram}}
 	first := r.plan(q)
 	before := r.files()
 	changed := r.srv.Reprocess("*_cal.fits")
@@ -126,7 +127,7 @@ func TestPlanHalves(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 40}),
 					Joins: masttest.JoinLimit{Obsids: limit, How: how}})
-				s := r.plan(planner.Query{Programs: []string{firstProgram}})
+				s := r.plan(query.Query{Programs: []string{firstProgram}})
 				want := truth(r.srv, wanted)
 				if !s.Complete() || len(r.files()) != len(want) {
 					t.Errorf("planned %d files, failed chunks %+v, want %d files", len(r.files()), s.FailedChunks, len(want))
@@ -158,7 +159,7 @@ func TestPlanGrows(t *testing.T) {
 			}
 			return nil
 		}}
-		r.plan(planner.Query{Programs: []string{firstProgram}})
+		r.plan(query.Query{Programs: []string{firstProgram}})
 		return got
 	}
 	if d := cmp.Diff([]int{5, 10, 20, 40, 50, 50, 25}, sizes(planner.Config{}, 200)); d != "" {
@@ -186,7 +187,7 @@ func TestPlanOneFails(t *testing.T) {
 		}
 		return nil
 	}}
-	q := planner.Query{Programs: []string{firstProgram}}
+	q := query.Query{Programs: []string{firstProgram}}
 	s := r.plan(q)
 	if s.Complete() || len(s.FailedChunks) != 1 || !slices.Equal(s.FailedChunks[0].Obsids, []int64{bad}) || !strings.Contains(s.FailedChunks[0].Error, "200000007") {
 		t.Fatalf("failed chunks = %+v, want observation %d", s.FailedChunks, bad)
@@ -222,7 +223,7 @@ func TestPlanOutage(t *testing.T) {
 		return nil
 	}}
 	p := r.planner()
-	q := planner.Query{Programs: []string{firstProgram}}
+	q := query.Query{Programs: []string{firstProgram}}
 	var me *mast.Error
 	if _, err := p.Plan(t.Context(), q); !errors.As(err, &me) || me.Status != 503 {
 		t.Fatalf("Plan of an archive that is down = %v, want its 503", err)
@@ -238,7 +239,7 @@ func TestPlanEmpty(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 20})})
 	p := r.planner()
-	_, err := p.Plan(t.Context(), planner.Query{Programs: []string{firstProgram}, Instruments: []string{"FGS"}})
+	_, err := p.Plan(t.Context(), query.Query{Programs: []string{firstProgram}, Instruments: []string{"FGS"}})
 	var empty *planner.EmptyError
 	if !errors.As(err, &empty) || empty.Observations != 0 || len(empty.Criteria) != 2 {
 		t.Fatalf("Plan = %v, want an EmptyError of two criteria", err)
@@ -249,16 +250,16 @@ func TestPlanEmpty(t *testing.T) {
 	if !strings.Contains(err.Error(), "without --instrument FGS: 20") {
 		t.Errorf("error = %q", err)
 	}
-	_, err = p.Plan(t.Context(), planner.Query{Programs: []string{"99999"}})
+	_, err = p.Plan(t.Context(), query.Query{Programs: []string{"99999"}})
 	if !errors.As(err, &empty) || len(empty.Criteria) != 1 || empty.Criteria[0].Without != -1 {
 		t.Errorf("Plan = %v, want an EmptyError of one criterion", err)
 	}
-	_, err = p.Plan(t.Context(), planner.Query{Programs: []string{firstProgram}, Suffixes: []string{"nothing"}})
+	_, err = p.Plan(t.Context(), query.Query{Programs: []string{firstProgram}, Suffixes: []string{"nothing"}})
 	if !errors.As(err, &empty) || empty.Observations != 20 || len(empty.LeftOut) != 2 || !strings.Contains(err.Error(), "suffix leaves out") {
 		t.Errorf("Plan = %v, want an EmptyError that names the suffix", err)
 	}
-	var usage *planner.UsageError
-	if _, err := p.Plan(t.Context(), planner.Query{}); !errors.As(err, &usage) {
+	var usage *query.UsageError
+	if _, err := p.Plan(t.Context(), query.Query{}); !errors.As(err, &usage) {
 		t.Errorf("Plan of nothing = %v, want a UsageError", err)
 	}
 }
@@ -271,7 +272,7 @@ func TestPlanExclusive(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 10, Exclusive: 1, ExclusiveUntil: release})})
 			r.cfg.HasToken = token
-			s := r.plan(planner.Query{Programs: []string{firstProgram}})
+			s := r.plan(query.Query{Programs: []string{firstProgram}})
 			if token {
 				if s.Pending != s.Files || s.Parked != 0 {
 					t.Errorf("summary = %+v, want all pending", s)
@@ -303,7 +304,7 @@ func TestPlanRefusesNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRig(t, masttest.Config{Catalog: cat})
-	s := r.plan(planner.Query{Programs: []string{"1345"}})
+	s := r.plan(query.Query{Programs: []string{"1345"}})
 	if s.Files != int64(len(files)) || s.Pending != 1 || s.Failed != int64(len(files)-1) {
 		t.Errorf("summary = %+v, want one good file of %d", s, len(files))
 	}
@@ -327,12 +328,12 @@ func TestPlanRefusesNames(t *testing.T) {
 func TestPlanKeywords(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 520, PerProgram: 260})})
-	r.plan(planner.Query{Programs: []string{firstProgram}})
+	r.plan(query.Query{Programs: []string{firstProgram}})
 	if n := r.requests("Mast.Jwst.Filtered.Nircam"); n != 2 {
 		t.Errorf("%d requests for the keywords of a programme, want a count and a list", n)
 	}
 	before := len(r.srv.Requests())
-	s := r.plan(planner.Query{Programs: []string{"10002"}, Suffixes: []string{"cal.fits"}})
+	s := r.plan(query.Query{Programs: []string{"10002"}, Suffixes: []string{"cal.fits"}})
 	n := 0
 	for _, q := range r.srv.Requests()[before:] {
 		if q.Service == "Mast.Jwst.Filtered.Miri" {
@@ -353,7 +354,7 @@ func TestPlanKeywords(t *testing.T) {
 func TestPlanGuideStars(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 5})})
-	s := r.plan(planner.Query{Programs: []string{firstProgram}, GuideStars: true})
+	s := r.plan(query.Query{Programs: []string{firstProgram}, GuideStars: true})
 	want := truth(r.srv, func(masttest.File) bool { return true })
 	if int(s.Files) != len(want) || len(s.LeftOut) != 0 {
 		t.Errorf("planned %d files and left out %+v, want all %d", s.Files, s.LeftOut, len(want))

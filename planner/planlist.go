@@ -10,6 +10,7 @@ import (
 	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/product"
+	"jwstbulk/internal/query"
 	"jwstbulk/queue"
 )
 
@@ -19,10 +20,10 @@ import (
 // observations is planned as the query that names them, which takes all criteria.
 //
 // A plan that was interrupted is taken up when the same list is given again.
-func (p *Planner) PlanList(ctx context.Context, l *filelist.List, q Query) (Summary, error) {
+func (p *Planner) PlanList(ctx context.Context, l *filelist.List, q query.Query) (Summary, error) {
 	if len(l.Obs) > 0 {
 		if len(q.Obs) > 0 {
-			return Summary{}, &UsageError{Flag: "--obs", Value: strings.Join(q.Obs, ","), Want: "nothing: the list names the observations"}
+			return Summary{}, &query.UsageError{Flag: "--obs", Value: strings.Join(q.Obs, ","), Want: "nothing: the list names the observations"}
 		}
 		q.Obs = l.Obs
 		return p.Plan(ctx, q)
@@ -30,7 +31,7 @@ func (p *Planner) PlanList(ctx context.Context, l *filelist.List, q Query) (Summ
 	if err := checkNarrows(l.Name, q); err != nil {
 		return Summary{}, err
 	}
-	sel := Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude, Limit: q.Limit}
+	sel := query.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude, Limit: q.Limit}
 	id := l.ID()
 	sel.List = &id
 	sel.GuideStars = true // a list names what it wants
@@ -38,7 +39,8 @@ func (p *Planner) PlanList(ctx context.Context, l *filelist.List, q Query) (Summ
 	if err != nil {
 		return Summary{}, err
 	}
-	if sel, err = sel.normal(); err != nil {
+	n, err := sel.Normal()
+	if err != nil {
 		return Summary{}, err
 	}
 	qid, resumed, err := p.begin(ctx, spec)
@@ -48,7 +50,7 @@ func (p *Planner) PlanList(ctx context.Context, l *filelist.List, q Query) (Summ
 	if err := p.seed(ctx, qid, []queue.NewChunk{{Kind: kindList}}); err != nil {
 		return Summary{}, err
 	}
-	w := &work{Planner: p, id: qid, query: sel, sel: newSelector(sel), list: l}
+	w := &work{Planner: p, id: qid, query: n, sel: n.Selector(), list: l}
 	if err := w.stages(ctx); err != nil {
 		return Summary{}, fmt.Errorf("planning list %q: %w", l.Name, err)
 	}
@@ -56,11 +58,11 @@ func (p *Planner) PlanList(ctx context.Context, l *filelist.List, q Query) (Summ
 }
 
 // checkNarrows refuses criteria that the entries of a list of files cannot be chosen by. list is the list's name.
-func checkNarrows(list string, q Query) error {
+func checkNarrows(list string, q query.Query) error {
 	rest := q
 	rest.Suffixes, rest.Include, rest.Exclude, rest.GuideStars, rest.Limit = nil, nil, nil, false, ""
 	if b, err := json.Marshal(rest); err != nil || string(b) != "{}" {
-		return &UsageError{Flag: "--from", Value: list, Want: "no criteria beside --suffix, --include, --exclude and --limit"}
+		return &query.UsageError{Flag: "--from", Value: list, Want: "no criteria beside --suffix, --include, --exclude and --limit"}
 	}
 	return nil
 }
@@ -81,7 +83,7 @@ func (w *work) listRows() iter.Seq2[queue.ProductRow, error] {
 				URI: it.URI, Name: name, ObsID: it.Folder, Own: it.Folder != "", Size: -1,
 				Facts: queue.Facts{Program: product.Program(name), Instrument: product.Instrument(name), Level: levelOf(name)},
 			}}
-			r.Rule = w.sel.rule(name, -1, &r.File.Facts)
+			r.Rule = w.rule(name, -1, &r.File.Facts)
 			if !yield(r, nil) {
 				return
 			}
@@ -96,9 +98,9 @@ func levelOf(name string) int {
 	case product.GuideStar(name):
 	case len(name) > 7 && name[7] == '-' && product.ObsID(name) != "":
 		return 3
-	case stageOf(suffix, 2) == "1b":
+	case product.Stage(suffix, 2) == "1b":
 		return 1
-	case stageOf(suffix, 2) != "":
+	case product.Stage(suffix, 2) != "":
 		return 2
 	}
 	return mast.LevelUnknown

@@ -9,6 +9,7 @@ import (
 
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/product"
+	"jwstbulk/internal/query"
 	"jwstbulk/queue"
 )
 
@@ -78,7 +79,7 @@ func (w *work) next(ctx context.Context) (a productAsk, ok bool, err error) {
 		}
 		inst, _, _ := strings.Cut(o.Instrument, "/")
 		e := asked{ID: o.Obsid, Program: o.Program, Instrument: inst, Planned: o.Level == -1}
-		if !isPublic(o.Rights) && !o.ReleaseAt.IsZero() {
+		if !query.IsPublic(o.Rights) && !o.ReleaseAt.IsZero() {
 			e.Release = o.ReleaseAt.Unix()
 		}
 		if a.Obs = append(a.Obs, e); e.Planned {
@@ -178,17 +179,22 @@ func (w *work) rows(reply *mast.Reply, obs []asked) iter.Seq2[queue.ProductRow, 
 	}
 }
 
+// rule names the rule of the query that leaves a file out; "" takes it. size is -1 if it is unknown.
+func (w *work) rule(name string, size int64, f *queue.Facts) string {
+	return w.sel.Rule(query.Candidate{Name: name, Size: size, Level: f.Level, ProductType: f.ProductType, Rights: f.Rights})
+}
+
 // row translates one product row. Most rows are guide stars that nobody asked for: they are told apart first.
 func (w *work) row(p *mast.Product, byID map[int64]asked) queue.ProductRow {
 	name := p.URI[strings.LastIndexByte(p.URI, '/')+1:]
 	r := queue.ProductRow{File: queue.NewFile{URI: p.URI, Name: name, ObsID: p.ObsName, Size: p.Size}}
 	if len(p.URI) > product.MaxURI || !strings.HasPrefix(p.URI, product.Prefix) {
 		r.File.URI = p.URI[:min(len(p.URI), product.MaxURI)]
-		r.Rule = RuleCollection
+		r.Rule = query.RuleCollection
 		return r
 	}
-	if !w.sel.guideStars && product.GuideStar(name) {
-		r.Rule = RuleGuideStars
+	if !w.query.GuideStars && product.GuideStar(name) {
+		r.Rule = query.RuleGuideStars
 		return r
 	}
 	parent := p.ParentObsID
@@ -204,10 +210,10 @@ func (w *work) row(p *mast.Product, byID map[int64]asked) queue.ProductRow {
 	if f.Instrument == "" {
 		f.Instrument = o.Instrument
 	}
-	if o.Release != 0 && !isPublic(p.Rights) {
+	if o.Release != 0 && !query.IsPublic(p.Rights) {
 		f.ReleaseAt = time.Unix(o.Release, 0).UTC()
 	}
-	if r.Rule = w.sel.rule(name, p.Size, f); r.Rule == "" && parent > 0 {
+	if r.Rule = w.rule(name, p.Size, f); r.Rule == "" && parent > 0 {
 		r.File.Own = p.ObsID == parent
 		r.File.Parents = []int64{parent}
 	}

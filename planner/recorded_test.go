@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jwstbulk/internal/masttest"
-	"jwstbulk/planner"
+	"jwstbulk/internal/query"
 )
 
 // recordedRows reads real keyword rows as plain text: no code of the planner or the simulated archive takes part.
@@ -62,25 +62,25 @@ func TestPlanRecorded(t *testing.T) {
 		}
 	}
 	for _, tc := range []struct {
-		q    planner.Query
+		q    query.Query
 		keep []func(map[string]string) bool
 	}{
-		{planner.Query{Programs: []string{"5408"}}, []func(map[string]string) bool{has("program", "5408")}},
-		{planner.Query{Programs: []string{"06350", "7890"}}, []func(map[string]string) bool{has("program", "6350", "7890")}},
-		{planner.Query{Programs: []string{"9438"}, Levels: []string{"2b"}}, []func(map[string]string) bool{has("program", "9438"), has("productLevel", "2b")}},
-		{planner.Query{Programs: programs, Instruments: []string{"NIRSPEC"}}, []func(map[string]string) bool{has("program", programs...), has("instrume", "NIRSPEC")}},
-		{planner.Query{Programs: programs, Instruments: []string{"NIRCAM", "MIRI"}}, []func(map[string]string) bool{has("program", programs...), has("instrume", "NIRCAM", "MIRI")}},
-		{planner.Query{Programs: []string{"4866"}, Suffixes: []string{"cal"}}, []func(map[string]string) bool{has("program", "4866"), suffix("cal")}},
-		{planner.Query{Programs: programs, Suffixes: []string{"rate", "i2d"}}, []func(map[string]string) bool{has("program", programs...), suffix("rate", "i2d")}},
-		{planner.Query{Programs: programs, Detectors: []string{"nrs1", "nrca1"}}, []func(map[string]string) bool{has("program", programs...),
+		{query.Query{Programs: []string{"5408"}}, []func(map[string]string) bool{has("program", "5408")}},
+		{query.Query{Programs: []string{"06350", "7890"}}, []func(map[string]string) bool{has("program", "6350", "7890")}},
+		{query.Query{Programs: []string{"9438"}, Levels: []string{"2b"}}, []func(map[string]string) bool{has("program", "9438"), has("productLevel", "2b")}},
+		{query.Query{Programs: programs, Instruments: []string{"NIRSPEC"}}, []func(map[string]string) bool{has("program", programs...), has("instrume", "NIRSPEC")}},
+		{query.Query{Programs: programs, Instruments: []string{"NIRCAM", "MIRI"}}, []func(map[string]string) bool{has("program", programs...), has("instrume", "NIRCAM", "MIRI")}},
+		{query.Query{Programs: []string{"4866"}, Suffixes: []string{"cal"}}, []func(map[string]string) bool{has("program", "4866"), suffix("cal")}},
+		{query.Query{Programs: programs, Suffixes: []string{"rate", "i2d"}}, []func(map[string]string) bool{has("program", programs...), suffix("rate", "i2d")}},
+		{query.Query{Programs: programs, Detectors: []string{"nrs1", "nrca1"}}, []func(map[string]string) bool{has("program", programs...),
 			func(r map[string]string) bool {
 				return strings.Contains(r["filename"], "_nrs1_") || strings.Contains(r["filename"], "_nrca1_")
 			}}},
-		{planner.Query{Programs: programs, Include: []string{"*_nrca*", "*_nrs*"}}, []func(map[string]string) bool{has("program", programs...),
+		{query.Query{Programs: programs, Include: []string{"*_nrca*", "*_nrs*"}}, []func(map[string]string) bool{has("program", programs...),
 			func(r map[string]string) bool {
 				return strings.Contains(r["filename"], "_nrca") || strings.Contains(r["filename"], "_nrs")
 			}}},
-		{planner.Query{Obs: []string{"5408:1", "9438:2"}}, []func(map[string]string) bool{func(r map[string]string) bool {
+		{query.Query{Obs: []string{"5408:1", "9438:2"}}, []func(map[string]string) bool{func(r map[string]string) bool {
 			return slices.ContainsFunc([]string{"jw05408001", "jw05408-o001", "jw09438002", "jw09438-o002"}, func(p string) bool { return strings.HasPrefix(r["filename"], p) })
 		}}},
 	} {

@@ -14,6 +14,7 @@ import (
 	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -23,7 +24,7 @@ import (
 func TestPlanKilled(t *testing.T) {
 	t.Parallel()
 	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 15, PerProgram: 5, Planned: 4, Exclusive: 2})})
-	q := planner.Query{Instruments: []string{"NIRCAM", "MIRI"}, Dates: []string{"2020-01-01.."}}
+	q := query.Query{Instruments: []string{"NIRCAM", "MIRI"}, Dates: []string{"2020-01-01.."}}
 	run := func(stopAt int, after bool) (string, int) {
 		r := newRigOn(t, srv)
 		r.cfg.MaxRows = 4
@@ -50,7 +51,7 @@ func TestPlanBisects(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 100, PerProgram: 100, Planned: 7})})
 	r.cfg.MaxRows = 9
-	s := r.plan(planner.Query{Targets: []string{"SIM-*"}})
+	s := r.plan(query.Query{Targets: []string{"SIM-*"}})
 	if !s.Complete() || s.Observations != 107 || int(s.Files) != len(truth(r.srv, wanted)) {
 		t.Errorf("plan in parts: %d observations, %d files, failed %+v, want 107 observations", s.Observations, s.Files, s.FailedChunks)
 	}
@@ -70,7 +71,7 @@ func TestPlanShort(t *testing.T) {
 			r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 20, Planned: 2})})
 			r.cfg.MaxRows = limit
 			r.cfg.Archive = lying{client(t, r.srv.URL)}
-			s := r.plan(planner.Query{Targets: []string{"SIM-*"}})
+			s := r.plan(query.Query{Targets: []string{"SIM-*"}})
 			if s.Complete() || !strings.Contains(s.FailedChunks[0].Error, "counts 25 observations but returned 3 fewer") {
 				t.Errorf("failed chunks = %+v, want 3 of 25 missing", s.FailedChunks)
 			}
@@ -112,7 +113,7 @@ func TestPlanManyAtOnce(t *testing.T) {
 	}
 	r := newRig(t, masttest.Config{Catalog: cat})
 	r.cfg.MaxRows = 5
-	s := r.plan(planner.Query{Programs: []string{"1345"}})
+	s := r.plan(query.Query{Programs: []string{"1345"}})
 	if len(s.FailedChunks) != 1 || !strings.Contains(s.FailedChunks[0].Error, "8 observations share one second") || s.Pending != 4 {
 		t.Errorf("failed chunks = %+v, pending %d, want 8 that share a second and 4 planned", s.FailedChunks, s.Pending)
 	}
@@ -143,7 +144,7 @@ func TestPlanList(t *testing.T) {
 	}
 	r := newRig(t, masttest.Config{Catalog: cat})
 	l.Items = append(l.Items, filelist.Item{URI: more, Line: 1}, filelist.Item{URI: other, Line: 2}, filelist.Item{URI: more, Line: 3})
-	s, err := r.planner().PlanList(t.Context(), l, planner.Query{})
+	s, err := r.planner().PlanList(t.Context(), l, query.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +158,11 @@ func TestPlanList(t *testing.T) {
 			t.Errorf("%s: path %s program %s exact %v, want folder %s", uri, f.Path, f.Program, f.Exact, folders[uri])
 		}
 	}
-	if again, err := r.planner().PlanList(t.Context(), l, planner.Query{}); err != nil || again.Files != 0 || again.Known == 0 {
+	if again, err := r.planner().PlanList(t.Context(), l, query.Query{}); err != nil || again.Files != 0 || again.Known == 0 {
 		t.Errorf("the same list again = %+v, %v, want nothing new", again, err)
 	}
-	var usage *planner.UsageError
-	if _, err := r.planner().PlanList(t.Context(), l, planner.Query{Programs: []string{"2733"}}); !errors.As(err, &usage) || usage.Flag != "--from" {
+	var usage *query.UsageError
+	if _, err := r.planner().PlanList(t.Context(), l, query.Query{Programs: []string{"2733"}}); !errors.As(err, &usage) || usage.Flag != "--from" {
 		t.Errorf("a list with --program = %v, want a UsageError", err)
 	}
 }
@@ -177,12 +178,12 @@ func TestPlanListKilled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	good := r.cfg.Archive
 	r.cfg.Archive = hooked{good, func(string, []int64) error { cancel(); return ctx.Err() }}
-	if _, err := r.planner().PlanList(ctx, l, planner.Query{}); !errors.Is(err, context.Canceled) {
+	if _, err := r.planner().PlanList(ctx, l, query.Query{}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("PlanList = %v, want a cancelled context", err)
 	}
 	r.open()
 	r.cfg.Archive = good
-	s, err := r.planner().PlanList(t.Context(), l, planner.Query{})
+	s, err := r.planner().PlanList(t.Context(), l, query.Query{})
 	if err != nil || !s.Resumed || s.Pending != 1 {
 		t.Fatalf("PlanList after a stop = %+v, %v", s, err)
 	}
@@ -202,7 +203,7 @@ func TestReporter(t *testing.T) {
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 5})})
 	rep := reporter{map[string]int{}}
 	r.cfg.Reporter = rep
-	r.plan(planner.Query{Programs: []string{firstProgram}})
+	r.plan(query.Query{Programs: []string{firstProgram}})
 	for _, s := range []string{"observations", "products", "keywords", "offer"} {
 		if rep.stages[s] == 0 {
 			t.Errorf("nothing was reported of %s: %v", s, rep.stages)
@@ -252,7 +253,7 @@ func ExamplePlanner_Plan() {
 		fmt.Println(err)
 		return
 	}
-	s, err := p.Plan(ctx, planner.Query{Programs: []string{"10001"}, Suffixes: []string{"cal.fits"}})
+	s, err := p.Plan(ctx, query.Query{Programs: []string{"10001"}, Suffixes: []string{"cal.fits"}})
 	fmt.Println(s.Files, "files of", s.Observations, "observations", err)
 	// Output: 4 files of 5 observations <nil>
 }
@@ -270,7 +271,7 @@ func ExamplePlanner_PlanList() {
 		return
 	}
 	plan := func(p *planner.Planner) (planner.Summary, error) {
-		return p.PlanList(context.Background(), l, planner.Query{})
+		return p.PlanList(context.Background(), l, query.Query{})
 	}
 	_ = plan // with a Planner from New
 	fmt.Println(l.ID().Items, "file")
@@ -288,7 +289,7 @@ func ExampleCheckSpace() {
 func TestPlanListOfObservations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 6})})
-	all := r.plan(planner.Query{Programs: []string{"10001"}, Levels: []string{"3"}})
+	all := r.plan(query.Query{Programs: []string{"10001"}, Levels: []string{"3"}})
 	names := map[string]bool{}
 	for _, f := range r.files() {
 		names[f.URI] = true
@@ -302,7 +303,7 @@ func TestPlanListOfObservations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := planner.Query{Levels: []string{"3"}}
+	q := query.Query{Levels: []string{"3"}}
 	s, err := o.planner().PlanList(t.Context(), l, q)
 	if err != nil || s.Files != all.Files || s.Files == 0 {
 		t.Errorf("PlanList = %d files, %v, want %d", s.Files, err, all.Files)
@@ -313,7 +314,7 @@ func TestPlanListOfObservations(t *testing.T) {
 		}
 	}
 	q.Obs = []string{"jw*"}
-	var usage *planner.UsageError
+	var usage *query.UsageError
 	if _, err := o.planner().PlanList(t.Context(), l, q); !errors.As(err, &usage) {
 		t.Errorf("PlanList with --obs = %v, want *UsageError", err)
 	}

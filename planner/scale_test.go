@@ -17,6 +17,7 @@ import (
 
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -149,11 +150,11 @@ func planScale(b *testing.B, archive planner.Archive, dir string) cost {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var query planner.Query
+	var all query.Query
 	for i := range maxPrograms {
-		query.Programs = append(query.Programs, strconv.Itoa(10_001+i))
+		all.Programs = append(all.Programs, strconv.Itoa(10_001+i))
 	}
-	s, err := p.Plan(b.Context(), query)
+	s, err := p.Plan(b.Context(), all)
 	if err != nil || !s.Complete() {
 		b.Fatalf("Plan = %+v, %v", s.FailedChunks, err)
 	}

@@ -198,18 +198,18 @@ func tallies(in []queue.Tally) []Tally {
 // mission.
 func (w *work) whyEmpty(ctx context.Context, s Summary) (empty, err error) {
 	e := &EmptyError{Observations: s.Observations, LeftOut: s.LeftOut}
-	if s.Observations > 0 || w.query.Via == viaKeywords && len(e.LeftOut) > 0 {
+	if s.Observations > 0 || w.query.ByKeywords() && len(e.LeftOut) > 0 {
 		return e, nil
 	}
-	cs := w.query.criteria()
+	cs := w.query.Criteria()
 	count := w.countAll
-	if w.query.Via == viaKeywords {
+	if w.query.ByKeywords() {
 		// The services that have the files would each have to be asked: that is left out.
-		cs, count = w.query.fileCriteria(), nil
+		count = nil
 	}
 	asked, excluding := 0, 0 // criteria that the archive applies, and those that are applied here
 	for _, c := range cs {
-		if len(c.columns) > 0 {
+		if c.Here {
 			excluding++
 		} else {
 			asked++
@@ -218,8 +218,8 @@ func (w *work) whyEmpty(ctx context.Context, s Summary) (empty, err error) {
 	for i, c := range cs {
 		without := int64(-1)
 		// What is excluded here the archive would count.
-		if here := len(c.columns) > 0; count != nil && (!here && excluding == 0 && asked > 1 || here && excluding == 1) {
-			if without, err = count(ctx, branches(append(cs[:i:i], cs[i+1:]...))); err != nil {
+		if count != nil && (!c.Here && excluding == 0 && asked > 1 || c.Here && excluding == 1) {
+			if without, err = count(ctx, w.query.Without(i)); err != nil {
 				if ctx.Err() != nil {
 					return nil, err
 				}
@@ -227,7 +227,7 @@ func (w *work) whyEmpty(ctx context.Context, s Summary) (empty, err error) {
 				without = -1
 			}
 		}
-		e.Criteria = append(e.Criteria, Criterion{Flag: c.flag, Value: mast.Printable(c.value, 200), Without: without})
+		e.Criteria = append(e.Criteria, Criterion{Flag: c.Flag, Value: mast.Printable(c.Value, 200), Without: without})
 	}
 	return e, nil
 }

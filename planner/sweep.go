@@ -15,7 +15,7 @@ import (
 // sweep is the state of one large question, stored as the spec of a chunk: everything that is left to ask. Asking a range
 // finishes one chunk and begets the next, so a killed plan goes on within the sweep.
 type sweep struct {
-	Branch  int      `json:"branch,omitempty"`  // observations: which query of branches
+	Branch  int      `json:"branch,omitempty"`  // which of the query's Branches; of observations and files
 	Service string   `json:"service,omitempty"` // keywords
 	Program string   `json:"program,omitempty"` // keywords of a programme …
 	Names   []string `json:"names,omitempty"`   // … or of files
@@ -89,7 +89,7 @@ func (w *work) sweepWhole(ctx context.Context, c queue.Chunk, s sweep, q questio
 		}
 	}
 	if n > 0 {
-		s.Todo = ranges(q.lo, q.hi, math.Ceil(mjd(w.cfg.Now()))+1)
+		s.Todo = ranges(q.lo, q.hi, math.Ceil(mast.MJD(w.cfg.Now()))+1)
 		out.State, out.Children = queue.ChunkSplit, []queue.NewChunk{s.chunk(c.Kind)}
 	}
 	out.Elapsed = w.cfg.Now().Sub(start)
@@ -115,7 +115,7 @@ const firstLight = 59_543
 func (w *work) sweepRange(ctx context.Context, c queue.Chunk, s sweep, q question) error {
 	start := w.cfg.Now()
 	r := s.Todo[0]
-	within := between(q.column, r[0], r[1])
+	within := mast.Between(q.column, r[0], r[1])
 	n, err := q.count(ctx, within)
 	if err != nil {
 		return w.uncounted(ctx, c, err)
@@ -209,7 +209,7 @@ func (w *work) setApart(ctx context.Context, c queue.Chunk, s sweep, out queue.C
 	return w.settle(ctx, c, out)
 }
 
-func day(t float64) string { return mjdTime(t).Format("2006-01-02T15:04:05Z") }
+func day(t float64) string { return mast.MJDTime(t).Format("2006-01-02T15:04:05Z") }
 
 // reckon compares what came with the count of the whole; rows without a time are in no range and asked by themselves.
 func (w *work) reckon(ctx context.Context, c queue.Chunk, s sweep, q question) error {

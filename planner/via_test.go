@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 )
 
@@ -21,29 +22,29 @@ func TestPlanViaKeywords(t *testing.T) {
 	cfg := masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 24, PerProgram: 12})}
 	srv := masttest.Start(t, cfg)
 	for i, tc := range []struct {
-		q    planner.Query
+		q    query.Query
 		keep func(masttest.File) bool
 	}{
-		{planner.Query{Programs: []string{"10001"}}, func(f masttest.File) bool { return f.Program == "10001" }},
-		{planner.Query{Programs: []string{"10001", "10002"}, Instruments: []string{"NIRCAM"}}, func(f masttest.File) bool { return f.Instrument == "NIRCAM" }},
-		{planner.Query{Programs: []string{"10002"}, Suffixes: []string{"cal", "i2d"}}, func(f masttest.File) bool {
+		{query.Query{Programs: []string{"10001"}}, func(f masttest.File) bool { return f.Program == "10001" }},
+		{query.Query{Programs: []string{"10001", "10002"}, Instruments: []string{"NIRCAM"}}, func(f masttest.File) bool { return f.Instrument == "NIRCAM" }},
+		{query.Query{Programs: []string{"10002"}, Suffixes: []string{"cal", "i2d"}}, func(f masttest.File) bool {
 			return f.Program == "10002" && (strings.HasSuffix(f.Name, "_cal.fits") || strings.HasSuffix(f.Name, "_i2d.fits"))
 		}},
-		{planner.Query{Programs: []string{"10001"}, Levels: []string{"3"}}, func(f masttest.File) bool { return f.Program == "10001" && f.Product == "3" }},
-		{planner.Query{Programs: []string{"10001"}, Levels: []string{"1b", "2a"}}, func(f masttest.File) bool {
+		{query.Query{Programs: []string{"10001"}, Levels: []string{"3"}}, func(f masttest.File) bool { return f.Program == "10001" && f.Product == "3" }},
+		{query.Query{Programs: []string{"10001"}, Levels: []string{"1b", "2a"}}, func(f masttest.File) bool {
 			return f.Program == "10001" && (f.Product == "1b" || f.Product == "2a")
 		}},
-		{planner.Query{Programs: []string{"10001"}, Detectors: []string{"nrcb*"}}, func(f masttest.File) bool {
+		{query.Query{Programs: []string{"10001"}, Detectors: []string{"nrcb*"}}, func(f masttest.File) bool {
 			return f.Program == "10001" && strings.Contains(f.Name, "_nrcb")
 		}},
-		{planner.Query{Obs: []string{"10001:1"}}, func(f masttest.File) bool {
+		{query.Query{Obs: []string{"10001:1"}}, func(f masttest.File) bool {
 			return strings.HasPrefix(f.Name, "jw10001001") || strings.HasPrefix(f.Name, "jw10001-o001")
 		}},
-		{planner.Query{Programs: []string{"10001"}, Exclude: []string{"*_uncal.fits"}}, func(f masttest.File) bool {
+		{query.Query{Programs: []string{"10001"}, Exclude: []string{"*_uncal.fits"}}, func(f masttest.File) bool {
 			return f.Program == "10001" && !strings.HasSuffix(f.Name, "_uncal.fits")
 		}},
-		{planner.Query{Programs: []string{"10001"}, Categories: []string{"GO"}, Rights: "public"}, func(f masttest.File) bool { return f.Program == "10001" }},
-		{planner.Query{Programs: []string{"10001"}, MinSize: "100k"}, func(f masttest.File) bool { return f.Program == "10001" && f.Size >= 100_000 }},
+		{query.Query{Programs: []string{"10001"}, Categories: []string{"GO"}, Rights: "public"}, func(f masttest.File) bool { return f.Program == "10001" }},
+		{query.Query{Programs: []string{"10001"}, MinSize: "100k"}, func(f masttest.File) bool { return f.Program == "10001" && f.Size >= 100_000 }},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
@@ -88,7 +89,7 @@ func TestPlanViaKeywordsSplits(t *testing.T) {
 	srv := masttest.Start(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 12})})
 	whole, split := newRigOn(t, srv), newRigOn(t, srv)
 	split.cfg.MaxRows = 40
-	q := planner.Query{Programs: []string{"10001"}, Via: "keywords"}
+	q := query.Query{Programs: []string{"10001"}, Via: "keywords"}
 	whole.plan(q)
 	if s := split.plan(q); !s.Complete() || s.Requests < 5 {
 		t.Errorf("Plan = %d requests, %+v", s.Requests, s.FailedChunks)
@@ -104,7 +105,7 @@ func TestPlanViaKeywordsSplits(t *testing.T) {
 func TestPlanViaKeywordsExposureTypes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 12})})
-	s := r.plan(planner.Query{Programs: []string{"10001"}, ExpTypes: []string{"NRC_*"}, Via: "keywords"})
+	s := r.plan(query.Query{Programs: []string{"10001"}, ExpTypes: []string{"NRC_*"}, Via: "keywords"})
 	for uri := range r.files() {
 		if !strings.Contains(uri, "nrc") && !strings.Contains(uri, "nircam") {
 			t.Errorf("%s is no NRC_ exposure", uri)
@@ -114,10 +115,10 @@ func TestPlanViaKeywordsExposureTypes(t *testing.T) {
 		t.Error("no files")
 	}
 	var empty *planner.EmptyError
-	if _, err := r.planner().Plan(t.Context(), planner.Query{Programs: []string{"10001"}, ExpTypes: []string{"X_*"}, Via: "keywords"}); !errors.As(err, &empty) || empty.Observations != 0 || len(empty.Criteria) != 2 {
+	if _, err := r.planner().Plan(t.Context(), query.Query{Programs: []string{"10001"}, ExpTypes: []string{"X_*"}, Via: "keywords"}); !errors.As(err, &empty) || empty.Observations != 0 || len(empty.Criteria) != 2 {
 		t.Errorf("Plan of an unknown exposure type = %v, want *EmptyError", err)
 	}
-	for _, q := range []planner.Query{
+	for _, q := range []query.Query{
 		{Programs: []string{"1"}, Via: "pigeon"},
 		{Programs: []string{"1"}, Via: "keywords", Targets: []string{"x"}},
 		{Programs: []string{"1"}, Via: "keywords", Where: []string{"t_exptime=1"}},
@@ -126,7 +127,7 @@ func TestPlanViaKeywordsExposureTypes(t *testing.T) {
 		{Obs: []string{"123"}, Via: "keywords"},
 		{Via: "keywords"},
 	} {
-		var usage *planner.UsageError
+		var usage *query.UsageError
 		if err := q.Validate(); !errors.As(err, &usage) {
 			t.Errorf("Validate(%+v) = %v, want *UsageError", q, err)
 		}

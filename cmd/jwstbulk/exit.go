@@ -14,6 +14,7 @@ import (
 	"jwstbulk/internal/cluster"
 	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/query"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -121,9 +122,9 @@ func errorCodes(err error) []int {
 	var (
 		reported  *reportedError
 		usage     *usageError
-		criteria  *planner.UsageError
+		criteria  *query.UsageError
 		list      *filelist.Error
-		file      *planner.FileError
+		file      *query.FileError
 		empty     *planner.EmptyError
 		locked    *queue.LockedError
 		parse     *manifest.ParseError

@@ -13,6 +13,7 @@ import (
 
 	"jwstbulk/internal/campaign"
 	"jwstbulk/internal/filelist"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -45,7 +46,7 @@ func planCommand() *cli.Command {
 // planOptions says what to plan into which campaign.
 type planOptions struct {
 	campaign campaign.Config
-	query    planner.Query
+	query    query.Query
 	list     *filelist.List // if not nil, query narrows it
 	layout   string         // as --layout takes it; "" is the campaign's
 	target   string         // the directory whose space counts; "" means the campaign's
@@ -108,7 +109,7 @@ func runPlan(ctx context.Context, o output, p planOptions) error {
 func leave(ctx context.Context, c *campaign.Campaign, err error) error {
 	var (
 		empty *planner.EmptyError
-		usage *planner.UsageError
+		usage *query.UsageError
 	)
 	if errors.As(err, &empty) || errors.As(err, &usage) {
 		return errors.Join(err, c.Discard(context.WithoutCancel(ctx)))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 )
 
@@ -19,7 +20,7 @@ func TestQueryDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range planner.Keys() {
+	for _, key := range query.Keys() {
 		if !strings.Contains(string(doc), "`--"+key+"`") {
 			t.Errorf("docs/query.md does not explain --%s", key)
 		}

@@ -11,10 +11,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jwstbulk/internal/filelist"
-	"jwstbulk/planner"
+	"jwstbulk/internal/query"
 )
 
-// queryFlags say which files are wanted. All but the last ones are planner.Keys, with the same meaning in a query file.
+// queryFlags say which files are wanted. All but the last ones are query.Keys, with the same meaning in a query file.
 func queryFlags() []cli.Flag {
 	const cat = "Query"
 	list := func(name, usage string) cli.Flag {
@@ -105,8 +105,8 @@ func valuesFile(flag, file string) ([]string, error) {
 }
 
 // criteria reads the query flags, and the query file that they replace the keys of.
-func criteria(c *cli.Context) (planner.Query, error) {
-	q := planner.Query{Rights: c.String("rights"), Radius: c.String("radius"), Via: c.String("via"), MinSize: c.String("min-size"),
+func criteria(c *cli.Context) (query.Query, error) {
+	q := query.Query{Rights: c.String("rights"), Radius: c.String("radius"), Via: c.String("via"), MinSize: c.String("min-size"),
 		MaxSize: c.String("max-size"), Limit: c.String("limit"), GuideStars: c.Bool("guide-stars")}
 	for name, to := range map[string]*[]string{"program": &q.Programs, "obs": &q.Obs, "instrument": &q.Instruments, "filter": &q.Filters,
 		"target": &q.Targets, "cone": &q.Cones, "object": &q.Objects, "date": &q.Dates, "pi": &q.PIs, "category": &q.Categories,
@@ -127,7 +127,7 @@ func criteria(c *cli.Context) (planner.Query, error) {
 		return q, usagef("reading the query file: %v", err)
 	}
 	defer f.Close() // only read from
-	file, err := planner.ReadQueryFile(f, filepath.Base(path))
+	file, err := query.Read(f, filepath.Base(path))
 	if err != nil {
 		return q, err
 	}
@@ -139,9 +139,9 @@ func criteria(c *cli.Context) (planner.Query, error) {
 	return q, nil
 }
 
-// readQuery turns the query flags into a planner.Query. With --from it reads the list too, which the query then narrows; else
+// readQuery turns the query flags into a query.Query. With --from it reads the list too, which the query then narrows; else
 // the list is nil.
-func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *filelist.List, error) {
+func readQuery(c *cli.Context, stdin io.Reader) (query.Query, *filelist.List, error) {
 	q, err := criteria(c)
 	if err != nil {
 		return q, nil, err
@@ -157,7 +157,7 @@ func readQuery(c *cli.Context, stdin io.Reader) (planner.Query, *filelist.List, 
 		return q, nil, err
 	}
 	if len(l.Obs) == 0 {
-		q = planner.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude, Limit: q.Limit}
+		q = query.Query{Suffixes: q.Suffixes, Include: q.Include, Exclude: q.Exclude, Limit: q.Limit}
 		for _, f := range queryFlags() {
 			switch name := f.Names()[0]; name {
 			case "from", "suffix", "include", "exclude", "limit", "skip-bad-lines", "layout":

@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/query"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
 )
@@ -114,11 +115,11 @@ func disagreement(what string) string {
 
 func ruleHint(rule string) string {
 	switch rule {
-	case planner.RuleGuideStars:
+	case query.RuleGuideStars:
 		return " (--guide-stars takes them)"
-	case planner.RuleExpType:
+	case query.RuleExpType:
 		return " (another one, or none is listed, as for pictures, tables and associations)"
-	case planner.RuleLimit:
+	case query.RuleLimit:
 		return " (they come after the first ones by name)"
 	}
 	return ""

@@ -13,6 +13,7 @@ import (
 	"jwstbulk/internal/campaign"
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/masttest"
+	"jwstbulk/internal/query"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -55,7 +56,7 @@ func (w *world) plan(c *campaign.Campaign) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := p.Plan(w.t.Context(), planner.Query{Programs: []string{"10001"}}); err != nil {
+	if _, err := p.Plan(w.t.Context(), query.Query{Programs: []string{"10001"}}); err != nil {
 		w.t.Fatal(err)
 	}
 }

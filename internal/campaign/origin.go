@@ -15,6 +15,7 @@ import (
 
 	"jwstbulk/internal/durable"
 	"jwstbulk/internal/filelist"
+	"jwstbulk/internal/query"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -124,7 +125,7 @@ func (c *Campaign) PlanManifest(ctx context.Context, name string, frozen bool, c
 	}
 	s := planner.Summary{}
 	if len(list.Items) > 0 {
-		if s, err = p.PlanList(ctx, list, planner.Query{}); err != nil {
+		if s, err = p.PlanList(ctx, list, query.Query{}); err != nil {
 			return s, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"jwstbulk/internal/filelist"
 	"jwstbulk/internal/mast"
 	"jwstbulk/internal/product"
+	"jwstbulk/internal/query"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -65,7 +66,7 @@ func NewSurvey(ctx context.Context, archive mast.Config, entries func() iter.Seq
 	if err != nil {
 		return nil, err
 	}
-	sum, err := p.PlanList(ctx, list, planner.Query{})
+	sum, err := p.PlanList(ctx, list, query.Query{})
 	if err != nil {
 		return nil, fmt.Errorf("asking the archive about the files of a manifest: %w", err)
 	}

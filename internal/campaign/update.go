@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"jwstbulk/internal/mast"
+	"jwstbulk/internal/query"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -191,7 +192,7 @@ func (c *Campaign) AskAgain(ctx context.Context, cfg planner.Config) (files int6
 		if slices.ContainsFunc(queries[i+1:], func(later queue.QueryRow) bool { return bytes.Equal(later.Spec, row.Spec) }) {
 			continue
 		}
-		var q planner.Query
+		var q query.Query
 		if err := json.Unmarshal(row.Spec, &q); err != nil {
 			return files, fmt.Errorf("reading query %d: %w", row.ID, err)
 		}

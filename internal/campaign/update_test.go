@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jwstbulk/internal/campaign"
+	"jwstbulk/internal/query"
 	"jwstbulk/manifest"
 	"jwstbulk/planner"
 	"jwstbulk/queue"
@@ -360,7 +361,7 @@ func TestAskAgainKeepsTheLayout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.open(filepath.Join(t.TempDir(), "campaign"))
-	spec, err := planner.Query{Programs: []string{"10001"}}.Canonical()
+	spec, err := query.Query{Programs: []string{"10001"}}.Canonical()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,11 +15,11 @@ import (
 func rules() layers.Rules {
 	cluster := []string{"queue", "internal/durable"}
 	report := []string{"queue"}
-	planner := []string{"internal/filelist", "internal/product", "internal/mast", "queue"}
+	planner := []string{"internal/query", "internal/filelist", "internal/product", "internal/mast", "queue"}
 	fetcher := []string{"internal/mast", "queue", "internal/fits", "internal/durable"}
 	manifest := []string{"internal/fits", "internal/durable"}
 	campaign := []string{"internal/cluster", "internal/report", "planner", "fetcher", "manifest", "queue",
-		"internal/filelist", "internal/product", "internal/mast", "internal/fits", "internal/durable"}
+		"internal/query", "internal/filelist", "internal/product", "internal/mast", "internal/fits", "internal/durable"}
 	command := append([]string{"internal/campaign"}, without(campaign, "internal/durable")...)
 	return layers.Rules{
 		Imports: map[string][]string{
@@ -32,6 +32,7 @@ func rules() layers.Rules {
 			"fetcher":           fetcher,
 			"manifest":          manifest,
 			"queue":             nil,
+			"internal/query":    {"internal/filelist", "internal/product", "internal/mast"},
 			"internal/filelist": {"internal/product", "manifest"}, // manifest in tests: what it exports is read back
 			"internal/product":  nil,
 			"internal/mast":     nil,

@@ -10,9 +10,12 @@ import (
 // mjdEpoch is the Modified Julian Date of 1970-01-01T00:00:00 UTC.
 const mjdEpoch = 40587
 
-// mjdTime converts a Modified Julian Date (UTC, days) to the nearest millisecond; the zero time for what lies outside the
+// MJD converts a time to a Modified Julian Date (UTC, days), exact to a millisecond.
+func MJD(t time.Time) float64 { return float64(t.UnixMilli())/86_400_000 + mjdEpoch }
+
+// MJDTime converts a Modified Julian Date (UTC, days) to the nearest millisecond; the zero time for what lies outside the
 // years 1 to 9999.
-func mjdTime(mjd float64) time.Time {
+func MJDTime(mjd float64) time.Time {
 	ms := math.Round((mjd - mjdEpoch) * 86_400_000)
 	if math.IsNaN(ms) || ms < -62_135_596_800_000 || ms >= 253_402_300_800_000 {
 		return time.Time{}
@@ -45,7 +48,7 @@ func parseDate(text string) (time.Time, bool) {
 // when reads a date: one of parseDate's forms, or a Modified Julian Date.
 func (c *cell) when() (time.Time, bool) {
 	if mjd, ok := c.number(); ok {
-		t := mjdTime(mjd)
+		t := MJDTime(mjd)
 		return t, !t.IsZero()
 	}
 	if c.kind != isString {

@@ -34,6 +34,9 @@ type Filter struct {
 	Separator string
 }
 
+// Between is a closed range of a numeric column.
+func Between(column string, lo, hi float64) Filter { return Filter{Column: column, Min: &lo, Max: &hi} }
+
 type filterJSON struct {
 	ParamName string `json:"paramName"`
 	Values    []any  `json:"values"`

@@ -69,6 +69,25 @@ func Program(name string) string {
 	return strings.TrimLeft(name[2:7], "0")
 }
 
+// Stage tells MAST's name of a processing stage (1b, 2a, 2b, 2c) from suffix and CAOM level; "" if it has none. The
+// level decides between the two meanings of i2d, s2d, s3d, x1d and x1dints: 2b and 3.
+func Stage(suffix string, level int) string {
+	if level > 2 {
+		return ""
+	}
+	switch suffix {
+	case "uncal":
+		return "1b"
+	case "rate", "rateints", "ramp", "trapsfilled", "dark":
+		return "2a"
+	case "cal", "calints", "i2d", "s2d", "s3d", "x1d", "x1dints", "bsub", "bsubints", "flat":
+		return "2b"
+	case "crf", "crfints":
+		return "2c"
+	}
+	return ""
+}
+
 // Digits reports whether s consists of ASCII digits, one at least, as an obsid does.
 func Digits(s string) bool {
 	for i := range len(s) {

@@ -1,4 +1,4 @@
-package planner
+package query
 
 import (
 	"path"
@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"jwstbulk/internal/product"
-	"jwstbulk/queue"
 )
 
 // The rules by which a file that an observation lists is left out. They are words of the summary.
@@ -26,8 +25,18 @@ const (
 	RuleLimit       = "limit"        // --limit: comes after the first ones
 )
 
-// selector applies the criteria for files. They are applied here, not by the archive: its product service takes none.
-type selector struct {
+// Candidate is what the criteria for files look at.
+type Candidate struct {
+	Name        string
+	Size        int64 // bytes; -1 if it is unknown
+	Level       int   // of CAOM
+	ProductType string
+	Rights      string
+}
+
+// Selector applies the criteria for files. They are applied here, not by the archive: its product service takes none. It does
+// not change, so that several goroutines may use it.
+type Selector struct {
 	guideStars       bool
 	levels           []int    // CAOM levels taken whole
 	stages           []string // 1b, 2a, 2b, 2c: part of a level, told by suffix
@@ -39,9 +48,9 @@ type selector struct {
 	include, exclude []string
 }
 
-// newSelector takes a normal query.
-func newSelector(q Query) *selector {
-	s := &selector{guideStars: q.GuideStars, suffixes: q.Suffixes, types: q.ProductTypes, rights: q.Rights,
+// Selector returns the query's criteria for files.
+func (q Normal) Selector() *Selector {
+	s := &Selector{guideStars: q.GuideStars, suffixes: q.Suffixes, types: q.ProductTypes, rights: q.Rights,
 		detectors: q.Detectors, least: sizeOf(q.MinSize), most: sizeOf(q.MaxSize),
 		include: q.Include, exclude: q.Exclude}
 	for _, l := range q.Levels {
@@ -54,34 +63,34 @@ func newSelector(q Query) *selector {
 	return s
 }
 
-// rule names the first rule that leaves the file out; "" takes it. size is -1 if it is unknown.
-func (s *selector) rule(name string, size int64, f *queue.Facts) string {
-	suffix, ext := product.Suffix(name)
+// Rule names the first rule that leaves the file out; "" takes it.
+func (s *Selector) Rule(f Candidate) string {
+	suffix, ext := product.Suffix(f.Name)
 	switch {
-	case !s.guideStars && product.GuideStar(name):
+	case !s.guideStars && product.GuideStar(f.Name):
 		return RuleGuideStars
-	case len(s.levels)+len(s.stages) > 0 && !slices.Contains(s.levels, f.Level) && !slices.Contains(s.stages, stageOf(suffix, f.Level)):
+	case len(s.levels)+len(s.stages) > 0 && !slices.Contains(s.levels, f.Level) && !slices.Contains(s.stages, product.Stage(suffix, f.Level)):
 		return RuleLevel
 	case len(s.suffixes) > 0 && !s.hasSuffix(suffix, ext):
 		return RuleSuffix
 	case len(s.types) > 0 && !slices.Contains(s.types, strings.ToUpper(f.ProductType)):
 		return RuleProductType
-	case len(s.detectors) > 0 && !matches(s.detectors, product.Detector(name)):
+	case len(s.detectors) > 0 && !matches(s.detectors, product.Detector(f.Name)):
 		return RuleDetector
-	case size >= 0 && (size < s.least || s.most > 0 && size > s.most):
+	case f.Size >= 0 && (f.Size < s.least || s.most > 0 && f.Size > s.most):
 		return RuleSize
-	case s.rights != "" && (s.rights == "public") != isPublic(f.Rights):
+	case s.rights != "" && (s.rights == "public") != IsPublic(f.Rights):
 		return RuleRights
-	case len(s.include) > 0 && !matches(s.include, name):
+	case len(s.include) > 0 && !matches(s.include, f.Name):
 		return RuleInclude
-	case matches(s.exclude, name):
+	case matches(s.exclude, f.Name):
 		return RuleExclude
 	}
 	return ""
 }
 
 // hasSuffix compares with and without the extension, so that "cat" and "cat.ecsv" both take jw…_cat.ecsv.
-func (s *selector) hasSuffix(suffix, ext string) bool {
+func (s *Selector) hasSuffix(suffix, ext string) bool {
 	for _, want := range s.suffixes {
 		if want == suffix || len(want) == len(suffix)+1+len(ext) && want[:len(suffix)] == suffix && want[len(suffix)] == '.' && want[len(suffix)+1:] == ext {
 			return true
@@ -90,27 +99,8 @@ func (s *selector) hasSuffix(suffix, ext string) bool {
 	return false
 }
 
-// stageOf tells MAST's name of a processing stage (1b, 2a, 2b, 2c) from suffix and CAOM level; "" if it has none. The
-// level decides between the two meanings of i2d, s2d, s3d, x1d and x1dints: 2b and 3.
-func stageOf(suffix string, level int) string {
-	if level > 2 {
-		return ""
-	}
-	switch suffix {
-	case "uncal":
-		return "1b"
-	case "rate", "rateints", "ramp", "trapsfilled", "dark":
-		return "2a"
-	case "cal", "calints", "i2d", "s2d", "s3d", "x1d", "x1dints", "bsub", "bsubints", "flat":
-		return "2b"
-	case "crf", "crfints":
-		return "2c"
-	}
-	return ""
-}
-
-// isPublic takes an unstated right for public: the download will tell.
-func isPublic(rights string) bool { return rights == "" || strings.EqualFold(rights, "PUBLIC") }
+// IsPublic reports whether anybody may have what has these rights. It takes an unstated right for public: the download will tell.
+func IsPublic(rights string) bool { return rights == "" || strings.EqualFold(rights, "PUBLIC") }
 
 func matches(globs []string, name string) bool {
 	for _, g := range globs {

@@ -1,4 +1,4 @@
-package planner
+package query
 
 import (
 	"bytes"
@@ -30,48 +30,48 @@ func (e *FileError) Error() string {
 // Unwrap gives what was wrong: a *UsageError if a value was not understood.
 func (e *FileError) Unwrap() error { return e.Err }
 
-// maxQueryFile bounds a query file; one of 500 cones has 20 KB.
-const maxQueryFile = 1 << 20
+// maxFile bounds a query file; one of 500 cones has 20 KB.
+const maxFile = 1 << 20
 
-// QueryFile is a query that was read from a file.
-type QueryFile struct {
+// File is a query that was read from a file.
+type File struct {
 	Query Query
 	Keys  []string // the keys that the file gives, as Query.Take names them
 }
 
-// ReadQueryFile reads a query from TOML: the keys are the flags of a query without their dashes, the values text, numbers,
+// Read reads a query from TOML: the keys are the flags of a query without their dashes, the values text, numbers,
 // true or false, or lists of these. name stands for the file in messages. Nothing else can be said in it: neither archive
 // nor token, nor what to run. It does not demand that the query is complete: flags may add to it.
 //
 // Every error about the contents is a *FileError: damaged TOML, an unknown key (the nearest known one is suggested), a
 // value of the wrong kind or one that the key does not take.
-func ReadQueryFile(r io.Reader, name string) (QueryFile, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxQueryFile+1))
+func Read(r io.Reader, name string) (File, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
-		return QueryFile{}, fmt.Errorf("reading query file %q: %w", name, err)
+		return File{}, fmt.Errorf("reading query file %q: %w", name, err)
 	}
-	if len(b) > maxQueryFile {
-		return QueryFile{}, &FileError{name, 0, errors.New("larger than 1 MiB")}
+	if len(b) > maxFile {
+		return File{}, &FileError{name, 0, errors.New("larger than 1 MiB")}
 	}
 	var values map[string]any
 	if err := toml.Unmarshal(b, &values); err != nil {
 		var at *toml.DecodeError
 		if errors.As(err, &at) {
 			line, _ := at.Position()
-			return QueryFile{}, &FileError{name, line, errors.New(strings.TrimPrefix(at.Error(), "toml: "))}
+			return File{}, &FileError{name, line, errors.New(strings.TrimPrefix(at.Error(), "toml: "))}
 		}
-		return QueryFile{}, &FileError{name, 0, err}
+		return File{}, &FileError{name, 0, err}
 	}
-	var f QueryFile
+	var f File
 	known := f.Query.keys()
 	names := Keys()
 	for _, found := range sortedByLine(values, b) {
 		i := slices.Index(names, found.key)
 		if i < 0 {
-			return QueryFile{}, &FileError{name, found.line, fmt.Errorf("unknown key %q; %s", found.key, suggest(found.key, names))}
+			return File{}, &FileError{name, found.line, fmt.Errorf("unknown key %q; %s", found.key, suggest(found.key, names))}
 		}
 		if err := known[i].set(values[found.key]); err != nil {
-			return QueryFile{}, &FileError{name, found.line, fmt.Errorf("%s: %w", found.key, err)}
+			return File{}, &FileError{name, found.line, fmt.Errorf("%s: %w", found.key, err)}
 		}
 		f.Keys = append(f.Keys, found.key)
 	}

@@ -1,4 +1,4 @@
-package planner
+package query
 
 import (
 	"encoding/json"
@@ -26,7 +26,7 @@ type Query struct {
 	Filters      []string `json:"filter,omitempty"`       // optical elements: F150W, F2*
 	Targets      []string `json:"target,omitempty"`       // target names as the archive spells them, * for any text
 	Cones        []string `json:"cone,omitempty"`         // "RA DEC RADIUS", see ParseCone
-	Objects      []string `json:"object,omitempty"`       // names of fixed targets; Plan turns them into Cones
+	Objects      []string `json:"object,omitempty"`       // names of fixed targets; the planner turns them into Cones
 	Radius       string   `json:"radius,omitempty"`       // around Objects: degrees, 30s, 3m; "" means 3m
 	Dates        []string `json:"date,omitempty"`         // start of the observation: FROM..TO, one end may be empty; see ParseDates
 	PIs          []string `json:"pi,omitempty"`           // principal investigators, a part of the name suffices; becomes Where
@@ -48,7 +48,7 @@ type Query struct {
 	GuideStars   bool     `json:"guide_stars,omitempty"`  // take guide-star files too; they are left out otherwise
 	Limit        string   `json:"limit,omitempty"`        // the most files that the query adds, the first ones by name; "" means all
 
-	// List names a list of files that replaces the criteria for observations; set by PlanList alone.
+	// List names a list of files that replaces the criteria for observations; set by the planner alone.
 	List *filelist.ID `json:"list,omitempty"`
 }
 

@@ -1,4 +1,4 @@
-package planner
+package query
 
 import (
 	"fmt"
@@ -50,7 +50,7 @@ func (q Query) criteria() []criterion {
 		// A normal query's dates parse.
 		if d, err := ParseDates(s); err == nil {
 			lo, hi := d.MJD()
-			dates = append(dates, part{filter: between("t_min", lo, hi)})
+			dates = append(dates, part{filter: mast.Between("t_min", lo, hi)})
 		}
 	}
 	add("--cone", q.Cones, cones)
@@ -68,11 +68,6 @@ func (q Query) criteria() []criterion {
 		return nil // nothing narrows the observations
 	}
 	return cs
-}
-
-// between is a closed range of a numeric column.
-func between(column string, lo, hi float64) mast.Filter {
-	return mast.Filter{Column: column, Min: &lo, Max: &hi}
 }
 
 // textParts makes one part of all exact values, and one of each pattern.

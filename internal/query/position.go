@@ -1,14 +1,14 @@
-package planner
+package query
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"jwstbulk/internal/mast"
 )
 
 // Cone is a circle on the sky, ICRS, all in degrees.
@@ -118,31 +118,20 @@ func parseRadius(s string) (float64, bool) {
 // Dates is a closed range of start times. A zero end is open.
 type Dates struct{ From, To time.Time }
 
-// mjdEpoch is the Unix time of MJD 0 in days.
-const mjdEpoch = 40587
-
-// mjd converts a time to a Modified Julian Date (UTC), exact to a millisecond.
-func mjd(t time.Time) float64 { return float64(t.UnixMilli())/86_400_000 + mjdEpoch }
-
-// mjdTime is the inverse of mjd, rounded to milliseconds.
-func mjdTime(v float64) time.Time {
-	return time.UnixMilli(int64(math.Round((v - mjdEpoch) * 86_400_000))).UTC()
-}
-
-// Both bounds of an open range, MJD 0 (1858) and 100000 (2132): the archive takes numbers only.
+// LowestMJD (in 1858) and HighestMJD (in 2132) stand for the ends of an open range: the archive takes numbers only.
 const (
-	mjdLowest  = 0
-	mjdHighest = 100_000
+	LowestMJD  = 0
+	HighestMJD = 100_000
 )
 
-// MJD gives the range as the archive takes it; open ends become 0 and 100000.
+// MJD gives the range as the archive takes it; open ends become LowestMJD and HighestMJD.
 func (d Dates) MJD() (lo, hi float64) {
-	lo, hi = mjdLowest, mjdHighest
+	lo, hi = LowestMJD, HighestMJD
 	if !d.From.IsZero() {
-		lo = mjd(d.From)
+		lo = mast.MJD(d.From)
 	}
 	if !d.To.IsZero() {
-		hi = mjd(d.To)
+		hi = mast.MJD(d.To)
 	}
 	return lo, hi
 }
@@ -199,49 +188,6 @@ func parseTime(s string) (t time.Time, day bool, err error) {
 		}
 	}
 	return t, false, err
-}
-
-// defaultRadius is the radius around an object that is named without one: a field of NIRCam fits in.
-const defaultRadius = "3m"
-
-// Resolved is a name and the position that the archive's name resolver gave for it.
-type Resolved struct {
-	Name      string  `json:"name"`
-	Canonical string  `json:"canonical"` // as the resolver knows it
-	RA        float64 `json:"ra"`        // degrees, ICRS
-	Dec       float64 `json:"dec"`
-}
-
-// resolve turns Objects into Cones. A name that no resolver knows is a *UsageError.
-func (p *Planner) resolve(ctx context.Context, q Query) (Query, []Resolved, error) {
-	if len(q.Objects) == 0 {
-		return q, nil, nil
-	}
-	if err := q.Validate(); err != nil {
-		return q, nil, err
-	}
-	if p.cfg.Resolve == nil {
-		return q, nil, &UsageError{"--object", strings.Join(q.Objects, ","), "a planner with a name resolver"}
-	}
-	radius := q.Radius
-	if radius == "" {
-		radius = defaultRadius
-	}
-	var found []Resolved
-	cones := append([]string{}, q.Cones...)
-	for _, name := range q.Objects {
-		ra, dec, canonical, err := p.cfg.Resolve(ctx, name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return q, nil, &UsageError{"--object", name, "a name that the resolver knows, else --cone with a position (moving targets: --target)"}
-		}
-		if err != nil {
-			return q, nil, fmt.Errorf("resolving %.200q: %w", name, err)
-		}
-		found = append(found, Resolved{name, canonical, ra, dec})
-		cones = append(cones, fmt.Sprintf("%.9f %.9f %s", ra, dec, radius))
-	}
-	q.Cones, q.Objects, q.Radius = cones, nil, ""
-	return q, found, nil
 }
 
 // checkObjects checks that names and radius belong together.

@@ -1,4 +1,4 @@
-package planner_test
+package query_test
 
 import (
 	"errors"
@@ -9,10 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jwstbulk/planner"
+	"jwstbulk/internal/query"
 )
 
-func TestReadQueryFile(t *testing.T) {
+func TestRead(t *testing.T) {
 	t.Parallel()
 	const in = `# the survey of our paper
 program = [1345, "2733"]
@@ -24,11 +24,11 @@ rights = "public"
 max-size = 1000000
 guide-stars = true
 `
-	f, err := planner.ReadQueryFile(strings.NewReader(in), "q.toml")
+	f, err := query.Read(strings.NewReader(in), "q.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := planner.Query{Programs: []string{"1345", "2733"}, Levels: []string{"3"}, Suffixes: []string{"i2d", "cat"},
+	want := query.Query{Programs: []string{"1345", "2733"}, Levels: []string{"3"}, Suffixes: []string{"i2d", "cat"},
 		Where: []string{"t_exptime=100..", "target_name!=*DARK*"}, Dates: []string{"2023-01-01"}, Rights: "public",
 		MaxSize: "1000000", GuideStars: true}
 	if d := cmp.Diff(want, f.Query); d != "" {
@@ -38,9 +38,9 @@ guide-stars = true
 		t.Errorf("Validate = %v", err)
 	}
 	// Every word can be taken over by itself, which is how flags replace the keys of a file.
-	var q planner.Query
+	var q query.Query
 	for _, k := range f.Keys {
-		if !slices.Contains(planner.Keys(), k) {
+		if !slices.Contains(query.Keys(), k) {
 			t.Errorf("key %q is no word", k)
 		}
 		q.Take(k, f.Query)
@@ -50,7 +50,7 @@ guide-stars = true
 	}
 }
 
-func TestReadQueryFileRefuses(t *testing.T) {
+func TestReadRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		in   string
@@ -70,22 +70,22 @@ func TestReadQueryFileRefuses(t *testing.T) {
 		{"cone = [[1, 2, 3]]", 1, "want text"},
 		{strings.Repeat("#", 1<<20) + "\n", 0, "larger than"},
 	} {
-		_, err := planner.ReadQueryFile(strings.NewReader(tc.in), "q.toml")
-		var fe *planner.FileError
+		_, err := query.Read(strings.NewReader(tc.in), "q.toml")
+		var fe *query.FileError
 		if !errors.As(err, &fe) || tc.why != "" && fe.Line != tc.line || !strings.Contains(err.Error(), tc.why) || !strings.HasPrefix(err.Error(), "q.toml:") {
-			t.Errorf("ReadQueryFile(%.40q) = %v, want line %d, %q", tc.in, err, tc.line, tc.why)
+			t.Errorf("Read(%.40q) = %v, want line %d, %q", tc.in, err, tc.line, tc.why)
 		}
 	}
 }
 
-func FuzzReadQueryFile(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add("program = [1345]\nwhere = [\"t_exptime=1..\"]\nguide-stars = true\ndate = 2023-01-01")
 	f.Add("[a.b]\nc = 1")
 	f.Fuzz(func(t *testing.T, s string) {
-		q, err := planner.ReadQueryFile(strings.NewReader(s), "q")
-		var fe *planner.FileError
+		q, err := query.Read(strings.NewReader(s), "q")
+		var fe *query.FileError
 		if err != nil && !errors.As(err, &fe) {
-			t.Errorf("ReadQueryFile = %v, want *FileError", err)
+			t.Errorf("Read = %v, want *FileError", err)
 		}
 		if err == nil {
 			_ = q.Query.Validate() // no panic
@@ -93,8 +93,8 @@ func FuzzReadQueryFile(f *testing.F) {
 	})
 }
 
-func ExampleReadQueryFile() {
-	f, err := planner.ReadQueryFile(strings.NewReader("program = 1345\ninstrumnet = \"NIRCAM\"\n"), "survey.toml")
+func ExampleRead() {
+	f, err := query.Read(strings.NewReader("program = 1345\ninstrumnet = \"NIRCAM\"\n"), "survey.toml")
 	fmt.Println(f.Keys, err)
 	// Output: [] survey.toml:2: unknown key "instrumnet"; did you mean instrument?
 }

@@ -1,4 +1,4 @@
-package planner
+package query
 
 import (
 	"fmt"
@@ -64,7 +64,7 @@ func whereColumns() []column {
 			if o.ReleaseAt.IsZero() {
 				return math.NaN()
 			}
-			return mjd(o.ReleaseAt)
+			return mast.MJD(o.ReleaseAt)
 		}},
 	}
 }
@@ -205,7 +205,7 @@ func (c *condition) parts() []part {
 	}
 	var parts []part
 	for _, r := range c.ranges {
-		parts = append(parts, part{filter: between(c.name, r[0], r[1])})
+		parts = append(parts, part{filter: mast.Between(c.name, r[0], r[1])})
 	}
 	return parts
 }
