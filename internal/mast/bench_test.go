@@ -25,14 +25,25 @@ func productRow(i int) string {
 		83209967+i/40, i/40%1000, name, []string{"SCIENCE", "AUXILIARY", "PREVIEW"}[i%3], name, 83209967+i/40)
 }
 
-func productReply(rows int) string {
+// keywordRow is a row of the columns that are asked of a keyword service, some 500 bytes.
+func keywordRow(i int) string {
+	set := fmt.Sprintf("jw02733%03d001_02103_%05d", i/40%1000, i)
+	return fmt.Sprintf(`{"filename":"%[1]s_nrcb1_cal.fits","fileSetName":"%[1]s","productLevel":"2b","fileSize":117573120,`+
+		`"checksum":"%032[2]x","dataURI":"mast:JWST/product/%[1]s_nrcb1_cal.fits","ArchiveFileID":%[2]d,`+
+		`"ingestCompletionDate_mjd":%[3]d.86104166666,"publicReleaseDate_mjd":59774.854166666664,"isStale":false,`+
+		`"program":"2733","instrume":"NIRCAM","exp_type":"NRC_IMAGE","detector":"NRCB1","cal_ver":"1.5.3","crds_ctx":"jwst_0913.pmap",`+
+		`"sdp_ver":"2022_2a"}`, set, 95_000_000+i, 59_762+i%1000)
+}
+
+// replyOf is a reply of one page of rows.
+func replyOf(rows int, row func(int) string) string {
 	var b strings.Builder
 	b.WriteString(`{"status":"COMPLETE","msg":"","data":[`)
 	for i := range rows {
 		if i > 0 {
 			b.WriteString(",\n")
 		}
-		b.WriteString(productRow(i))
+		b.WriteString(row(i))
 	}
 	fmt.Fprintf(&b, `],"paging":{"page":1,"pagesFiltered":1,"rows":%d,"rowsFiltered":%d}}`, rows, rows)
 	return b.String()
@@ -67,7 +78,7 @@ const benchRows = 20_000
 
 // BenchmarkDecodeProducts measures a row from the spool: the target is 3 µs and 2 allocations.
 func BenchmarkDecodeProducts(b *testing.B) {
-	r, err := benchClient(b, productReply(benchRows)).Products(context.Background(), []int64{1})
+	r, err := benchClient(b, replyOf(benchRows, productRow)).Products(context.Background(), []int64{1})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -88,13 +99,48 @@ func BenchmarkDecodeProducts(b *testing.B) {
 	b.SetBytes(r.Bytes() / benchRows)
 }
 
+// BenchmarkDecodeKeywords measures a row from the spool.
+func BenchmarkDecodeKeywords(b *testing.B) {
+	r, err := benchClient(b, replyOf(benchRows, keywordRow)).Keywords(context.Background(), "Nircam", mast.Query{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	b.ReportAllocs()
+	b.ResetTimer()
+	defer reportCPU(b)()
+	for n := 0; n < b.N; {
+		for k, err := range r.KeywordRows() {
+			if err != nil || k.Size < 0 {
+				b.Fatal(k, err)
+			}
+			if n++; n >= b.N {
+				break
+			}
+		}
+	}
+	b.SetBytes(r.Bytes() / benchRows)
+}
+
 // BenchmarkReceiveProducts measures a row from the network (loopback, with the server in the same process) to the spool.
 func BenchmarkReceiveProducts(b *testing.B) {
-	c := benchClient(b, productReply(benchRows))
+	c := benchClient(b, replyOf(benchRows, productRow))
+	receive(b, func() (*mast.Reply, error) { return c.Products(context.Background(), []int64{1}) })
+}
+
+// BenchmarkReceiveKeywords is the same for keyword rows.
+func BenchmarkReceiveKeywords(b *testing.B) {
+	c := benchClient(b, replyOf(benchRows, keywordRow))
+	receive(b, func() (*mast.Reply, error) { return c.Keywords(context.Background(), "Nircam", mast.Query{}) })
+}
+
+func receive(b *testing.B, ask func() (*mast.Reply, error)) {
+	b.Helper()
+	b.ReportAllocs()
 	b.ResetTimer()
 	defer reportCPU(b)()
 	for n := 0; n < b.N; n += benchRows {
-		r, err := c.Products(context.Background(), []int64{1})
+		r, err := ask()
 		if err != nil {
 			b.Fatal(err)
 		}
