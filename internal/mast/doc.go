@@ -1,9 +1,9 @@
 // Package mast is the client of the MAST archive: metadata queries and file downloads over HTTP.
 //
 // The idea: a call either returns the whole truth or an error that says what is missing. A reply of the query service is
-// polled and paged to its end, written to a temporary file and checked for syntax and completeness before the first row
-// is handed out, so that a caller never acts on half a list; rows are then decoded as a stream, so that half a million of
-// them never sit in memory. A file is opened by one attempt, and only a reply whose status and headers prove that its
+// polled and paged to its end, checked for syntax and completeness, and its rows written to a temporary file, before the
+// first one is handed out, so that a caller never acts on half a list; rows are then decoded as a stream, so that half a
+// million of them never sit in memory. A file is opened by one attempt, and only a reply whose status and headers prove that its
 // bytes continue the ones already held is returned as a continuation.
 //
 // The package promises:

@@ -1,8 +1,10 @@
 package mast
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -58,3 +60,34 @@ func BucketRedirect(address, key string, status int, header http.Header) (string
 
 // S3Digests is what an S3 server states in the headers of a whole reply or of a part.
 var S3Digests = s3Digests
+
+// Cut is a cutter whose rows can be looked at.
+type Cut struct{ cutter }
+
+// ErrMore is errMore.
+var ErrMore = errMore
+
+// Row cuts the row at the front of b and returns its length, and each cell as name, kind and text, the name of an array's
+// being its place.
+func (c *Cut) Row(b []byte) (n int, cells []string, err error) {
+	start := len(c.block)
+	if n, err = c.row(b); err != nil {
+		return 0, nil, err
+	}
+	names := c.columns
+	for i := range c.width {
+		names = append(names, strconv.Itoa(i))
+	}
+	all := make([]int, len(names))
+	for i := range all {
+		all[i] = i
+	}
+	row, rest, err := nextRow(c.block[start:], all, nil)
+	if err != nil || len(rest) > 0 {
+		return 0, nil, fmt.Errorf("%d bytes behind the row, %w", len(rest), err)
+	}
+	for _, cell := range row {
+		cells = append(cells, fmt.Sprintf("%s %c %s", names[cell.column], "?snbb*"[cell.kind], cell.text()))
+	}
+	return n, cells, nil
+}

@@ -76,7 +76,7 @@ func accept(resp *http.Response, a attempt) (*Body, error) {
 		return nil, fmt.Errorf("%w: %q", ErrEncoding, Printable(coding, 40))
 	}
 	media := mediaType(resp.Header)
-	if isHTML(media) && binary(a.name) {
+	if isHTML(media) && isBinary(a.name) {
 		return nil, fmt.Errorf("%w instead of %q", ErrHTML, Printable(a.name, 255))
 	}
 	b := &Body{

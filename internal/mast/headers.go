@@ -146,9 +146,9 @@ func mediaType(h http.Header) string {
 
 func isHTML(media string) bool { return media == "text/html" || media == "application/xhtml+xml" }
 
-// binary reports whether a file of this name is of a kind that no server takes for a web page. Text files are: the archive
+// isBinary reports whether a file of this name is of a kind that no server takes for a web page. Text files are: the archive
 // is known to send JSON as text/html, and what they hold is for the reader of the body to judge.
-func binary(name string) bool {
+func isBinary(name string) bool {
 	name = strings.TrimSuffix(strings.ToLower(name), ".gz")
 	switch path.Ext(name) {
 	case ".fits", ".jpg", ".jpeg", ".png", ".gif", ".pdf", ".zip", ".tar", ".asdf":

@@ -14,9 +14,6 @@ func (in *interner) of(c *cell) string {
 	if c.kind == isNull || len(c.raw) == 0 {
 		return ""
 	}
-	if c.escape {
-		return in.keep(unquote(c.raw))
-	}
 	if string(c.raw) == in.last {
 		return in.last
 	}

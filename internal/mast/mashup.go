@@ -73,18 +73,20 @@ func (c *Client) page(ctx context.Context, r *Reply, form []byte) (*page, error)
 		start := time.Now()
 		defer func() { r.elapsed += time.Since(start) }()
 		err = c.exchange(ctx, r.op, c.formRequest("/api/v0/invoke", form), func(body io.Reader) error {
-			in := r.spool.intake(body, c.cfg.MaxReply)
-			got, err := scanPage(in)
+			in := newIntake(body, c.cfg.MaxReply)
+			got, err := scanPage(in, r.spool)
 			if err != nil {
 				return in.explain(err)
 			}
 			if p = got; !complete(got.status) {
 				return nil
 			}
-			if !got.found {
-				return fmt.Errorf("%w: no rows where rows belong", ErrProtocol)
+			if err := got.check(); err != nil {
+				return err
 			}
-			return r.spool.keep(in)
+			r.spool.keep(got)
+			r.bytes += in.n
+			return nil
 		})
 		if err != nil {
 			return "", "", err

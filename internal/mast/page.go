@@ -10,40 +10,59 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// page is what is known of one page of a reply after it was read once: everything but the rows themselves.
+// page is one page of a reply that was read: its rows are in the spool.
 type page struct {
-	status string
-	msg    string
-	found  bool     // there is an array of rows
-	at     int64    // offset in the spool just behind the '[' of the rows
-	rows   int64    // how many
-	fields []string // column names by position, for rows that are arrays
-	grid   []string // the same from a description of the table on screen, used if there are no fields
-	pages  int64    // how many pages there are; 0 if not said
-	total  int64    // rows in all pages; -1 if not said
+	status  string
+	msg     string
+	found   bool     // there is an array of rows
+	rows    int64    // how many
+	at      int64    // offset of the rows in the spool
+	bytes   int64    // length of the rows in the spool
+	blocks  []int    // the same, block by block
+	columns []string // column names, if the rows are objects
+	width   int      // values of the longest row, if they are arrays
+	fields  []string // column names by position, for rows that are arrays
+	grid    []string // the same from a description of the table on screen, used if there are no fields
+	pages   int64    // how many pages there are; 0 if not said
+	total   int64    // rows in all pages; -1 if not said
 }
 
-// names returns the column names by position.
+// names returns the column names by number.
 func (p *page) names() []string {
-	if len(p.fields) > 0 {
+	switch {
+	case len(p.columns) > 0:
+		return p.columns
+	case len(p.fields) > 0:
 		return p.fields
 	}
 	return p.grid
 }
 
-// maxValue bounds one row, and anything else that must be in memory at a time while a reply is read.
-const maxValue = 4 << 20
+// check reports a page whose rows cannot be told apart from other things, or their columns from each other.
+func (p *page) check() error {
+	switch {
+	case !p.found:
+		return fmt.Errorf("%w: no rows where rows belong", ErrProtocol)
+	case p.width > len(p.names()):
+		return fmt.Errorf("%w: row has more values than there are columns (%d)", ErrProtocol, len(p.names()))
+	}
+	return nil
+}
 
-// scanPage reads one JSON text to the end of in, checks its syntax, and notes where the rows are. It knows the three
+// newDecoder returns a JSON decoder that lets pass what must not cost a whole list: field names that some services list
+// twice, and a stray byte in a title.
+func newDecoder(r io.Reader) *jsontext.Decoder {
+	return jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// scanPage reads one JSON text to the end of in, checks its syntax, and writes its rows to the spool. It knows the three
 // shapes replies have: data[] with fields and paging beside it; Tables[0] with Fields or Columns and Rows; and data with
-// such Tables inside. Broken syntax is ErrProtocol, an early end ErrShort; an error of the reader is in.err.
-func scanPage(in *intake) (*page, error) {
-	// Field names are listed twice by some services, and a stray byte in a title must not cost the whole list.
-	dec := jsontext.NewDecoder(in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	s := pageScanner{dec: dec, in: in, base: in.base, page: &page{total: -1}}
+// such Tables inside. Broken syntax is ErrProtocol, an early end ErrShort; an error of the reader or the spool is in.err.
+func scanPage(in *intake, to *spool) (*page, error) {
+	s := pageScanner{dec: newDecoder(in), in: in, spool: to, page: &page{total: -1}}
 	err := s.object(s.top)
 	if err == nil {
-		switch _, err = dec.ReadToken(); err {
+		switch _, err = s.dec.ReadToken(); err {
 		case io.EOF:
 			return s.page, nil
 		case nil:
@@ -51,16 +70,21 @@ func scanPage(in *intake) (*page, error) {
 		}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
-		return nil, fmt.Errorf("%w: JSON ends after %d bytes", ErrShort, dec.InputOffset())
+		return nil, fmt.Errorf("%w: JSON ends after %d bytes", ErrShort, in.n)
+	}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		syntax.ByteOffset += s.cut
 	}
 	return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
 }
 
 type pageScanner struct {
-	dec  *jsontext.Decoder
-	in   *intake
-	base int64
-	page *page
+	dec   *jsontext.Decoder
+	in    *intake
+	spool *spool
+	page  *page
+	cut   int64 // bytes that the decoder did not see: they were rows
 }
 
 // object calls member for each member of the object that comes next; member reads or skips the value.
@@ -149,7 +173,7 @@ func (s *pageScanner) table(i int) error {
 	})
 }
 
-// rows counts the elements of the array and notes where they begin.
+// rows takes the rows of the array that comes next out of the intake: the decoder sees an empty one.
 func (s *pageScanner) rows() error {
 	if s.page.found {
 		return errors.New("two arrays of rows")
@@ -157,26 +181,91 @@ func (s *pageScanner) rows() error {
 	if _, err := s.dec.ReadToken(); err != nil {
 		return err
 	}
-	s.page.found, s.page.at = true, s.base+s.dec.InputOffset()
+	s.page.found = true
+	array, start := s.dec.StackPointer(), s.in.offset()
+	c := new(cutter)
 	for {
-		switch kind := s.dec.PeekKind(); kind {
-		case jsontext.KindBeginObject, jsontext.KindBeginArray:
-			// Faster than SkipValue, which goes from token to token; the intake bounds what a row may take.
-			if _, err := s.dec.ReadValue(); err != nil {
-				return err
-			}
-			s.page.rows++
-			s.in.mark()
-		case jsontext.KindEndArray:
-			_, err := s.dec.ReadToken()
+		b, err := s.in.peek()
+		if err != nil {
 			return err
-		default:
-			if _, err := s.dec.ReadToken(); err != nil {
+		}
+		if b == ']' {
+			break
+		}
+		if s.page.rows > 0 {
+			if b != ',' {
+				return fmt.Errorf("invalid character %q after row %d (expecting ',' or ']') at offset %d", b, s.page.rows-1, s.in.offset())
+			}
+			s.in.take(1)
+			if _, err := s.in.peek(); err != nil {
 				return err
 			}
-			return fmt.Errorf("row %d is a %s", s.page.rows, kind)
+		}
+		if err := s.row(c, array); err != nil {
+			return err
+		}
+		s.page.rows++
+		if len(c.block) >= blockSize {
+			if err := s.flush(c); err != nil {
+				return err
+			}
 		}
 	}
+	s.cut = s.in.offset() - start
+	s.page.columns, s.page.width = c.columns, c.width
+	if err := s.flush(c); err != nil {
+		return err
+	}
+	_, err := s.dec.ReadToken()
+	return err
+}
+
+// row cuts the row that comes next, all of which must be in the buffer for that.
+func (s *pageScanner) row(c *cutter, array jsontext.Pointer) error {
+	for {
+		n, err := c.row(s.in.rest())
+		if err == errMore {
+			n = len(s.in.rest())
+		}
+		if n > maxValue {
+			return s.in.fail(fmt.Errorf("%w: a row is over %d bytes", ErrTooLarge, maxValue))
+		}
+		switch err {
+		case nil:
+			s.in.take(n)
+			return nil
+		default:
+			return s.rowError(err, array)
+		case errMore:
+		}
+		if err := s.in.fill(); err != nil {
+			return ended(err)
+		}
+	}
+}
+
+// rowError completes an error of the row that comes next: the row's own decoder knows no place but in the row.
+func (s *pageScanner) rowError(err error, array jsontext.Pointer) error {
+	row := strconv.FormatInt(s.page.rows, 10)
+	var syntax *jsontext.SyntacticError
+	if !errors.As(err, &syntax) {
+		return fmt.Errorf("row %s %w", row, err)
+	}
+	syntax.JSONPointer = array.AppendToken(row) + syntax.JSONPointer
+	syntax.ByteOffset += s.in.offset()
+	return syntax
+}
+
+// flush writes the cells cut so far to the spool.
+func (s *pageScanner) flush(c *cutter) error {
+	if len(c.block) == 0 {
+		return nil
+	}
+	if err := s.spool.write(s.page, c.block); err != nil {
+		return s.in.fail(err)
+	}
+	c.block = c.block[:0]
+	return nil
 }
 
 // names reads the column names of a list of column descriptions; "name" stands in for a missing key.

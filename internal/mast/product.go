@@ -104,11 +104,7 @@ func (d *productDecoder) set(p *Product, c *cell) {
 	case productURI:
 		p.URI = c.text()
 	case productFilename:
-		if c.escape {
-			p.Filename = c.text()
-		} else {
-			d.filename = c.raw
-		}
+		d.filename = c.raw
 	default:
 		i := c.column - productText
 		p.setText(i, d.texts[i].of(c))

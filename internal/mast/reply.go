@@ -1,7 +1,6 @@
 package mast
 
 import (
-	"io"
 	"iter"
 	"time"
 )
@@ -14,6 +13,7 @@ type Reply struct {
 	spool    *spool
 	pages    []*page
 	rows     int64
+	bytes    int64
 	requests int
 	elapsed  time.Duration
 }
@@ -24,8 +24,8 @@ func (r *Reply) Rows() int64 { return r.rows }
 // Requests returns the number of HTTP requests the reply took, polls and retries included.
 func (r *Reply) Requests() int { return r.requests }
 
-// Bytes returns the size of the reply.
-func (r *Reply) Bytes() int64 { return r.spool.size }
+// Bytes returns the size of the reply as the archive sent it.
+func (r *Reply) Bytes() int64 { return r.bytes }
 
 // Elapsed returns how long the archive took over the requests, without the waits between them.
 func (r *Reply) Elapsed() time.Duration { return r.elapsed }
@@ -39,20 +39,17 @@ func (r *Reply) Close() error {
 }
 
 // walk calls row with the cells of every row until it returns false. resolve gives the number of a column by its name as
-// the reply spells it; cells of negative numbers and nulls are to be ignored.
+// the reply spells it, negative if its cells are not wanted. Nulls are left out.
 func (r *Reply) walk(resolve func(string) int, row func([]cell) bool) error {
 	for _, p := range r.pages {
-		if p.rows == 0 {
-			continue
-		}
-		rows := newRowReader(io.NewSectionReader(r.spool.file, p.at, r.spool.size-p.at), p, resolve)
+		rows := r.spool.rows(p, resolve)
 		for {
-			cells, err := rows.next()
-			if err == io.EOF {
-				break
-			}
+			cells, ok, err := rows.next()
 			if err != nil {
 				return &Error{Op: r.op, Err: err}
+			}
+			if !ok {
+				break
 			}
 			if !row(cells) {
 				return nil
@@ -70,9 +67,7 @@ func records[T any](r *Reply, fresh T, resolve func(string) int, set func(*T, *c
 		err := r.walk(resolve, func(cells []cell) bool {
 			record = fresh
 			for i := range cells {
-				if c := &cells[i]; c.column >= 0 && c.kind != isNull {
-					set(&record, c)
-				}
+				set(&record, &cells[i])
 			}
 			finish(&record)
 			return yield(record, nil)

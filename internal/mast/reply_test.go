@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -207,6 +208,40 @@ func TestRepliesThatFail(t *testing.T) {
 				t.Errorf("%d requests, want %d", n, tt.requests)
 			}
 		})
+	}
+}
+
+// What is wrong with a reply is said with its place in all of it, before, in and behind the rows.
+func TestBrokenSyntax(t *testing.T) {
+	t.Parallel()
+	const rows = `{"data":[{"size":1}, {"size":2}`
+	for text, want := range map[string]string{
+		`{"status":COMPLETE}`:                                `invalid character 'C' at start of value within "/status" after offset 10`,
+		rows + `,{"size":x}]}`:                               `invalid character 'x' at start of value within "/data/2/size" after offset 40`,
+		rows + `,{"size":01}]}`:                              `invalid character '1' after object value (expecting ',' or '}') within "/data/2" after offset 41`,
+		rows + `,{"size":"` + "\n" + `"}]}`:                  `invalid character '\n' in string (expecting non-control character) within "/data/2/size" after offset 41`,
+		rows + `{"size":3}]}`:                                `invalid character '{' after row 1 (expecting ',' or ']') at offset 31`,
+		rows + `,]}`:                                         `invalid character ']' at start of value within "/data/2" after offset 32`,
+		`{"data":[,{"size":1}]}`:                             `invalid character ',' at start of value within "/data/0" after offset 9`,
+		rows + `,"a"]}`:                                      `row 2 is a string`,
+		rows + `,[3]]}`:                                      `row 2 is not of the kind of those before: arrays and objects are mixed`,
+		rows + `],"paging":{"pagesFiltered" 1`:               `invalid character '1' after object name (expecting ':') within "/paging/pagesFiltered" after offset 59`,
+		rows + `]} x`:                                        `invalid character 'x' at start of value after offset 34`,
+		rows + `],"data":[]}`:                                `two arrays of rows`,
+		`{"Tables":[{"Rows":[[1,2]],"Fields":["size"]}]}`:    `row has more values than there are columns (1)`,
+		`{"data":[[` + strings.Repeat("1,", 10_000) + `1]]}`: `row 0 has more than 10000 values`,
+		`{"data":[{"` + strings.Repeat("x", 3<<20) + `":1},{"` + strings.Repeat("y", 3<<20) + `":1}]}`: `row 1 makes more than 10000 columns, or names of over 4194304 bytes`,
+	} {
+		_, err := serve(t, always(text)).client(t, nil).Products(context.Background(), []int64{1})
+		if !errors.Is(err, mast.ErrProtocol) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%.50s: %v, want ErrProtocol … %s", text, err, want)
+		}
+	}
+	for _, text := range []string{rows, rows + ",", rows + `,{"si`, rows + `,tru`, rows + `]`, rows + `],"a":{`} {
+		_, err := serve(t, always(text)).client(t, func(c *mast.Config) { c.RetryFor = 1 }).Products(context.Background(), []int64{1})
+		if want := fmt.Sprintf("JSON ends after %d bytes", len(text)); !errors.Is(err, mast.ErrShort) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want ErrShort … %s", text, err, want)
+		}
 	}
 }
 

@@ -67,10 +67,8 @@ func (r *Reply) Each() iter.Seq2[Row, error] {
 				row.values = append(row.values, cell{})
 			}
 			clear(row.values)
-			for i := range cells {
-				if c := cells[i]; c.column >= 0 && c.kind != isNull {
-					row.values[c.column] = c
-				}
+			for _, c := range cells {
+				row.values[c.column] = c
 			}
 			return yield(row, nil)
 		})

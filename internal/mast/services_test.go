@@ -2,6 +2,7 @@ package mast_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -321,7 +322,7 @@ func TestHugeRow(t *testing.T) {
 	}
 }
 
-// What the reader of replies accepts, the decoder of rows can walk through; neither panics.
+// What is accepted is JSON, and all its rows can be walked through; nothing panics.
 func FuzzReply(f *testing.F) {
 	for _, name := range []string{"products.json", "countsResp.json", "advSearch.json"} {
 		f.Add([]byte(recorded(f, name)))
@@ -340,11 +341,11 @@ func FuzzReply(f *testing.F) {
 			return
 		}
 		defer func() { _ = r.Close() }()
+		if !json.Valid(text) {
+			t.Fatal("accepted what is no JSON")
+		}
 		n := int64(0)
 		for _, err := range r.Products() {
-			if errors.Is(err, mast.ErrProtocol) && strings.Contains(err.Error(), "more values") {
-				return // nothing says which columns those are
-			}
 			if err != nil {
 				t.Fatalf("decoding what was accepted: %v", err)
 			}
@@ -352,7 +353,7 @@ func FuzzReply(f *testing.F) {
 		}
 		for row, err := range r.Each() {
 			if err != nil {
-				return
+				t.Fatalf("walking through what was accepted: %v", err)
 			}
 			for _, name := range row.Columns() {
 				_, _ = row.Time(name)

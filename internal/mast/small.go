@@ -102,17 +102,17 @@ func (c *Client) FileKeywords(ctx context.Context, uri string) (KeywordRow, erro
 	if err := c.getJSON(ctx, op, "/viz/api/v0.1/keywords/search", "uri="+url.QueryEscape(uri), &raw); err != nil {
 		return KeywordRow{}, err
 	}
-	text := append(raw, ',') // as in an array
-	rows := newRowReader(io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text))), &page{rows: 1}, keywordColumn)
-	cells, err := rows.next()
-	if err != nil {
+	var cut cutter
+	if _, err := cut.row(raw); err != nil || cut.width > 0 {
 		return KeywordRow{}, &Error{Op: op, Err: fmt.Errorf("%w: reply is no JSON object", ErrProtocol)}
+	}
+	cells, _, err := nextRow(cut.block, numbers(cut.columns, keywordColumn), nil)
+	if err != nil {
+		return KeywordRow{}, &Error{Op: op, Err: err}
 	}
 	row, d := KeywordRow{Size: -1}, new(keywordDecoder)
 	for i := range cells {
-		if cells[i].column >= 0 && cells[i].kind != isNull {
-			d.set(&row, &cells[i])
-		}
+		d.set(&row, &cells[i])
 	}
 	if row.URI == "" && row.Filename == "" {
 		return KeywordRow{}, &Error{Op: op, Err: fmt.Errorf("%w: no row for %q", fs.ErrNotExist, uri)}

@@ -1,21 +1,25 @@
 package mast
 
 import (
-	"bufio"
+	"encoding/binary"
 	"fmt"
-	"io"
 	"os"
 )
 
-// spool is the temporary file that holds the pages of one reply, one behind the other.
+// spool is the temporary file that holds the rows of one reply, page by page, in blocks. A block is a sequence of cells:
+// eight bytes, little-endian, made by head, and the cell's text; a cell of the kind endOfRow ends each row. Nulls are left
+// out. Nothing but this process ever reads it.
 type spool struct {
 	file *os.File
 	size int64 // end of the last complete page
 }
 
+// blockSize is the size of a block; the last row of a block may exceed it.
+const blockSize = 128 << 10
+
 // newSpool makes the file, mode 0600, and removes its name at once: however this process ends, nothing is left behind.
 func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "jwstbulk-reply-*.json")
+	f, err := os.CreateTemp(dir, "jwstbulk-reply-*")
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file for a reply: %w", err)
 	}
@@ -26,56 +30,100 @@ func newSpool(dir string) (*spool, error) {
 	return &spool{file: f}, nil
 }
 
-// intake is the way of one page from the network into the spool: what the JSON scanner reads is written behind the pages
-// already there.
-type intake struct {
-	from  io.Reader
-	to    *bufio.Writer
-	base  int64 // offset in the spool
-	max   int64 // largest page
-	n     int64 // bytes so far
-	mark0 int64 // n when the last value was complete
-	first byte  // first byte that is no white space; 0 if there is none
-	err   error // the first error but io.EOF
-}
+func (s *spool) close() error { return s.file.Close() }
 
-func (s *spool) intake(from io.Reader, max int64) *intake {
-	return &intake{from: from, to: bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.size), 256<<10), base: s.size, max: max}
-}
-
-// Read implements io.Reader for the scanner.
-func (in *intake) Read(p []byte) (int, error) {
-	if in.err != nil {
-		return 0, in.err
-	}
-	n, err := in.from.Read(p)
-	for i := 0; in.first == 0 && i < n; i++ {
-		if p[i] > ' ' {
-			in.first = p[i]
-		}
-	}
-	in.n += int64(n)
-	if _, werr := in.to.Write(p[:n]); werr != nil {
-		err = fmt.Errorf("spooling a reply: %w", werr)
-	} else if in.n > in.max || in.n-in.mark0 > 2*maxValue {
-		err = fmt.Errorf("%w: over %d bytes", ErrTooLarge, min(in.max, in.n))
-	}
-	if err != nil && err != io.EOF {
-		in.err = err
-	}
-	return n, err
-}
-
-// mark tells that a value is complete: memory for it is free again.
-func (in *intake) mark() { in.mark0 = in.n }
-
-// keep makes the page part of the spool.
-func (s *spool) keep(in *intake) error {
-	if err := in.to.Flush(); err != nil {
+// write writes a block behind those of p, which begins where the last page that was kept ends.
+func (s *spool) write(p *page, block []byte) error {
+	if _, err := s.file.WriteAt(block, s.size+p.bytes); err != nil {
 		return fmt.Errorf("spooling a reply: %w", err)
 	}
-	s.size += in.n
+	p.blocks, p.bytes = append(p.blocks, len(block)), p.bytes+int64(len(block))
 	return nil
 }
 
-func (s *spool) close() error { return s.file.Close() }
+// keep makes p part of the spool.
+func (s *spool) keep(p *page) {
+	p.at = s.size
+	s.size += p.bytes
+}
+
+// head is the head of a cell: the number of its column, its kind and the length of its text.
+func head(column int, k kind, length int) uint64 {
+	return uint64(column)<<40 | uint64(k)<<32 | uint64(length)
+}
+
+func appendCell(block []byte, column int, k kind, text []byte) []byte {
+	return append(binary.LittleEndian.AppendUint64(block, head(column, k, len(text))), text...)
+}
+
+func appendRowEnd(block []byte) []byte {
+	return binary.LittleEndian.AppendUint64(block, head(0, endOfRow, 0))
+}
+
+var errGarbled = fmt.Errorf("%w: spooled row is garbled", ErrProtocol)
+
+// nextRow appends the cells at the front of block to cells, up to the end of the row, and returns what is behind it. wanted
+// says by column what number the cells get; those of negative ones are left out. The cells point into block.
+func nextRow(block []byte, wanted []int, cells []cell) (_ []cell, rest []byte, err error) {
+	for len(block) >= 8 {
+		h := binary.LittleEndian.Uint64(block)
+		column, k, length := int(h>>40), kind(h>>32), int(uint32(h))
+		block = block[8:]
+		if k == endOfRow {
+			return cells, block, nil
+		}
+		if length > len(block) || column >= len(wanted) {
+			break
+		}
+		if column = wanted[column]; column >= 0 {
+			cells = append(cells, cell{column: column, kind: k, raw: block[:length:length]})
+		}
+		block = block[length:]
+	}
+	return nil, nil, errGarbled
+}
+
+// rowReader reads the rows of a page from the spool.
+type rowReader struct {
+	spool  *spool
+	at     int64 // of the next block
+	blocks []int // the lengths of those that are still to be read
+	wanted []int // by column
+	buf    []byte
+	block  []byte // what is left of the block under way
+	cells  []cell
+}
+
+// rows returns a reader of the rows of p. resolve tells the number that cells of a column get, by its name; negative if
+// they are of no interest.
+func (s *spool) rows(p *page, resolve func(name string) int) *rowReader {
+	return &rowReader{spool: s, at: p.at, blocks: p.blocks, wanted: numbers(p.names(), resolve)}
+}
+
+func numbers(names []string, resolve func(name string) int) []int {
+	wanted := make([]int, len(names))
+	for i, name := range names {
+		wanted[i] = resolve(name)
+	}
+	return wanted
+}
+
+// next returns the cells of the next row that are not null, in the order of the reply; ok is false at the end. They are
+// valid until the next call.
+func (r *rowReader) next() (cells []cell, ok bool, err error) {
+	if len(r.block) == 0 {
+		if len(r.blocks) == 0 {
+			return nil, false, nil
+		}
+		n := r.blocks[0]
+		if n > len(r.buf) {
+			r.buf = make([]byte, n)
+		}
+		if _, err := r.spool.file.ReadAt(r.buf[:n], r.at); err != nil {
+			return nil, false, fmt.Errorf("reading the spooled reply: %w", err)
+		}
+		r.block, r.at, r.blocks = r.buf[:n], r.at+int64(n), r.blocks[1:]
+	}
+	r.cells, r.block, err = nextRow(r.block, r.wanted, r.cells[:0])
+	return r.cells, err == nil, err
+}
