@@ -2,7 +2,6 @@ package mast
 
 import (
 	"encoding/hex"
-	"path"
 	"strings"
 	"time"
 )
@@ -12,23 +11,20 @@ const uriPrefix = "mast:JWST/product/"
 
 // KeywordRow is a row of a keyword service: one archived FITS file, with its exact size and checksum.
 type KeywordRow struct {
-	URI           string // dataURI, or made from the file name
-	Filename      string // filename; fileName in the guide-star service
-	FileSet       string // fileSetName
-	Level         string // productLevel: 1b, 2a, 2b, 2c, 3
-	Size          int64  // fileSize, bytes; -1 if null
-	Checksum      []byte // 16 bytes; nil if the archive lists none of 32 hexadecimal digits
-	ArchiveFileID int64  // changes with each version; 0 if null
-	IngestedAt    time.Time
-	ReleaseAt     time.Time
-	Stale         bool // queued for reprocessing
-	Program       string
-	Instrument    string
-	ExpType       string
-	Detector      string
-	CalVer        string
-	CRDSCtx       string
-	SDPVer        string
+	URI        string // dataURI, or made from the file name if that is null; "" without either
+	FileSet    string // fileSetName
+	Level      string // productLevel: 1b, 2a, 2b, 2c, 3
+	Size       int64  // fileSize, bytes; -1 if null
+	Checksum   []byte // 16 bytes; nil if the archive lists none of 32 hexadecimal digits
+	IngestedAt time.Time
+	ReleaseAt  time.Time
+	Stale      bool // queued for reprocessing
+	Program    string
+	Instrument string
+	ExpType    string
+	CalVer     string
+	CRDSCtx    string
+	SDPVer     string
 }
 
 const (
@@ -36,25 +32,24 @@ const (
 	keyFilename
 	keySize
 	keyChecksum
-	keyArchiveFile
 	keyIngested
 	keyReleased
 	keyStale
 	keyText // the first of the text columns
 )
 
-const keyTexts = 9
+const keyTexts = 8
 
 // text returns the field of the i-th text column.
 func (k *KeywordRow) text(i int) *string {
 	return [keyTexts]*string{
-		&k.FileSet, &k.Level, &k.Program, &k.Instrument, &k.ExpType, &k.Detector, &k.CalVer, &k.CRDSCtx, &k.SDPVer,
+		&k.FileSet, &k.Level, &k.Program, &k.Instrument, &k.ExpType, &k.CalVer, &k.CRDSCtx, &k.SDPVer,
 	}[i]
 }
 
 // keywordQueryColumns are what KeywordRow needs; all keyword services of the instruments have these names.
-const keywordQueryColumns = "filename,fileSetName,productLevel,fileSize,checksum,dataURI,ArchiveFileID," +
-	"ingestCompletionDate_mjd,publicReleaseDate_mjd,isStale,program,instrume,exp_type,detector,cal_ver,crds_ctx,sdp_ver"
+const keywordQueryColumns = "filename,fileSetName,productLevel,fileSize,checksum,dataURI," +
+	"ingestCompletionDate_mjd,publicReleaseDate_mjd,isStale,program,instrume,exp_type,cal_ver,crds_ctx,sdp_ver"
 
 func keywordColumn(name string) int {
 	name = strings.ToLower(name)
@@ -67,8 +62,6 @@ func keywordColumn(name string) int {
 		return keySize
 	case "checksum":
 		return keyChecksum
-	case "archivefileid":
-		return keyArchiveFile
 	case "ingestcompletiondate", "ingestcompletiondate_mjd":
 		return keyIngested
 	case "publicreleasedate", "publicreleasedate_mjd":
@@ -77,7 +70,7 @@ func keywordColumn(name string) int {
 		return keyStale
 	}
 	for i, known := range [keyTexts]string{
-		"filesetname", "productlevel", "program", "instrume", "exp_type", "detector", "cal_ver", "crds_ctx", "sdp_ver",
+		"filesetname", "productlevel", "program", "instrume", "exp_type", "cal_ver", "crds_ctx", "sdp_ver",
 	} {
 		if name == known {
 			return keyText + i
@@ -86,22 +79,23 @@ func keywordColumn(name string) int {
 	return -1
 }
 
-type keywordDecoder struct{ texts [keyTexts]interner }
+type keywordDecoder struct {
+	texts    [keyTexts]interner
+	filename []byte // of the row under way; points into the reader's buffer
+}
 
 func (d *keywordDecoder) set(k *KeywordRow, c *cell) {
 	switch c.column {
 	case keyURI:
 		k.URI = c.text()
 	case keyFilename:
-		k.Filename = c.text()
+		d.filename = c.raw
 	case keySize:
 		if n, ok := c.integer(); ok && n >= 0 {
 			k.Size = n
 		}
 	case keyChecksum:
 		k.Checksum = parseChecksum(c)
-	case keyArchiveFile:
-		k.ArchiveFileID, _ = c.integer()
 	case keyIngested:
 		if t, ok := c.when(); ok {
 			k.IngestedAt = t
@@ -118,14 +112,12 @@ func (d *keywordDecoder) set(k *KeywordRow, c *cell) {
 	}
 }
 
-// finish derives URI and file name from each other where one is missing.
+// finish makes a missing URI from the file's name.
 func (d *keywordDecoder) finish(k *KeywordRow) {
-	switch {
-	case k.URI == "" && k.Filename != "":
-		k.URI = uriPrefix + k.Filename
-	case k.Filename == "" && k.URI != "":
-		k.Filename = path.Base(k.URI)
+	if k.URI == "" && len(d.filename) > 0 {
+		k.URI = uriPrefix + string(d.filename)
 	}
+	d.filename = nil
 }
 
 // parseChecksum returns the 16 bytes of 32 hexadecimal digits, nil for anything else.

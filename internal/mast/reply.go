@@ -83,7 +83,7 @@ func (r *Reply) Products() iter.Seq2[Product, error] {
 	return func(yield func(Product, error) bool) {
 		d := new(productDecoder)
 		fresh := Product{Size: -1, Level: LevelUnknown}
-		records(r, fresh, productColumn, d.set, d.finish)(yield)
+		records(r, fresh, productColumn, d.set, func(*Product) {})(yield)
 	}
 }
 

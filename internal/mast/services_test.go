@@ -105,11 +105,11 @@ func TestKeywords(t *testing.T) {
 	_ = r.Close()
 	ingested := time.Date(2022, 7, 2, 22, 17, 59, 651e6, time.UTC)
 	want := []mast.KeywordRow{
-		{URI: "mast:JWST/product/jw01_x1d.fits", Filename: "jw01_x1d.fits", FileSet: "jw01", Level: "3", Size: 190080,
-			Checksum: []byte("\x98\x8f\x90\xca\xd2\x5e\xbf\xca\xe2\x04\x81\xd6\xd7\xaa\x35\xe1"), ArchiveFileID: 5924537,
+		{URI: "mast:JWST/product/jw01_x1d.fits", FileSet: "jw01", Level: "3", Size: 190080,
+			Checksum:   []byte("\x98\x8f\x90\xca\xd2\x5e\xbf\xca\xe2\x04\x81\xd6\xd7\xaa\x35\xe1"),
 			IngestedAt: ingested, ReleaseAt: time.Date(2022, 7, 14, 20, 30, 0, 0, time.UTC), Stale: true, CalVer: "1.5.3", Program: "1039"},
-		{URI: "mast:JWST/product/jw02_gs-fg_cal.fits", Filename: "jw02_gs-fg_cal.fits", Size: 2880, IngestedAt: ingested},
-		{URI: "mast:JWST/product/jw03_cal.fits", Filename: "jw03_cal.fits", Size: -1},
+		{URI: "mast:JWST/product/jw02_gs-fg_cal.fits", Size: 2880, IngestedAt: ingested},
+		{URI: "mast:JWST/product/jw03_cal.fits", Size: -1},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("rows (-want +got):\n%s", d)
@@ -295,13 +295,13 @@ func TestMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last = p.Filename; n == rows-1 {
+		if last = p.URI; n == rows-1 {
 			runtime.GC()
 			runtime.ReadMemStats(&stats)
 		}
 		n++
 	}
-	if n != rows || last != fmt.Sprintf("jw01039-o%03d_t001_miri_ch3-long_%05d_s3d.fits", (rows-1)/40%1000, rows-1) {
+	if n != rows || last != fmt.Sprintf("mast:JWST/product/jw01039-o%03d_t001_miri_ch3-long_%05d_s3d.fits", (rows-1)/40%1000, rows-1) {
 		t.Errorf("%d rows, last %q", n, last)
 	}
 	// The rows themselves are 14 MB of JSON.
@@ -316,8 +316,8 @@ func TestHugeRow(t *testing.T) {
 	if _, err := c.Products(context.Background(), []int64{1}); !errors.Is(err, mast.ErrTooLarge) {
 		t.Errorf("Products() = %v, want ErrTooLarge", err)
 	}
-	c = serve(t, always(`{"status":"COMPLETE","data":[{"size":1},{"description":"`+strings.Repeat(`\\`, 1<<20)+`"},{"size":3}]}`)).client(t, nil)
-	if got := products(t, c); len(got) != 3 || len(got[1].Description) != 1<<20 || got[2].Size != 3 {
+	c = serve(t, always(`{"status":"COMPLETE","data":[{"size":1},{"obs_id":"`+strings.Repeat(`\\`, 1<<20)+`"},{"size":3}]}`)).client(t, nil)
+	if got := products(t, c); len(got) != 3 || len(got[1].ObsName) != 1<<20 || got[2].Size != 3 {
 		t.Errorf("%d products", len(got))
 	}
 }
@@ -395,7 +395,7 @@ func ExampleClient_Products() {
 	}
 	defer func() { _ = reply.Close() }()
 	for p, err := range reply.Products() {
-		fmt.Println(p.ObsID, p.Filename, p.Size, err)
+		fmt.Println(p.ObsID, p.URI, p.Size, err)
 	}
-	// Output: 84343195 jw02733_i2d.fits 2880 <nil>
+	// Output: 84343195 mast:JWST/product/jw02733_i2d.fits 2880 <nil>
 }

@@ -114,13 +114,12 @@ func (c *Client) FileKeywords(ctx context.Context, uri string) (KeywordRow, erro
 	for i := range cells {
 		d.set(&row, &cells[i])
 	}
-	if row.URI == "" && row.Filename == "" {
+	if row.URI == "" && len(d.filename) == 0 {
 		return KeywordRow{}, &Error{Op: op, Err: fmt.Errorf("%w: no row for %q", fs.ErrNotExist, uri)}
 	}
 	if row.URI == "" {
 		row.URI = uri
 	}
-	d.finish(&row)
 	return row, nil
 }
 
