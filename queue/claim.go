@@ -96,7 +96,10 @@ func (q *Queue) ClaimFile(ctx context.Context, runID, fileID int64) (j Job, ok b
 			return err
 		}
 		ok = true
-		j, err = t.job(ctx, fileID)
+		jobs, err := t.jobs(ctx, []int64{fileID})
+		if err == nil {
+			j = jobs[0]
+		}
 		return err
 	})
 	if err != nil {
@@ -168,38 +171,42 @@ func (t *tx) claim(ctx context.Context, runID int64, shares []share, jobs []Job)
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
-			j, err := t.job(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			jobs = append(jobs, j)
+		claimed, err := t.jobs(ctx, ids)
+		if err != nil {
+			return nil, err
 		}
+		jobs = append(jobs, claimed...)
 	}
 	return jobs, nil
 }
 
-const selectJob = `
+const selectJobs = `
 SELECT f.id, f.run_id, f.attempt, s.path || f.name, CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END,
   f.size_bytes, f.exact, f.checksum, f.want_sha256, f.tries, f.checks, f.last_sha256, k.rights, f.release_at,
   p.token, p.source, p.boot, p.durable_bytes, p.size_bytes, p.checksum, p.etag, p.last_modified, p.http_date
-FROM file f JOIN dir s ON s.id = f.stem_id JOIN dir d ON d.id = f.dir_id JOIN kind k ON k.id = f.kind_id
-LEFT JOIN part p ON p.file_id = f.id WHERE f.id = CAST(? AS INTEGER)`
+FROM ` + eachID + ` CROSS JOIN file f ON f.id = each.value JOIN dir s ON s.id = f.stem_id JOIN dir d ON d.id = f.dir_id
+JOIN kind k ON k.id = f.kind_id LEFT JOIN part p ON p.file_id = f.id`
 
-func (t *tx) job(ctx context.Context, id int64) (j Job, err error) {
-	err = t.query(ctx, selectJob, []any{id}, func(r row) error {
-		j = Job{
+// jobs reads the rows of claimed files, in the order of ids.
+func (t *tx) jobs(ctx context.Context, ids []int64) ([]Job, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	jobs := make([]Job, 0, len(ids))
+	err := t.query(ctx, selectJobs, []any{idList(ids)}, func(r row) error {
+		j := Job{
 			ID: r.int(0), RunID: r.int(1), Attempt: r.int(2), URI: r.str(3), Path: r.str(4), Size: r.intOr(5, -1), Exact: r.int(6) == 1,
 			Checksum: r.blob(7), Want: r.blob(8), Tries: int(r.int(9)), Checks: int(r.int(10)), LastSHA: r.blob(11), ReleaseAt: r.time(13),
 			Part: partOf(r, 14),
 		}
 		j.Public = isPublic(r.str(12), j.ReleaseAt, time.UnixMilli(t.now))
+		jobs = append(jobs, j)
 		return nil
 	})
-	if err == nil && j.ID == 0 {
+	if err == nil && len(jobs) != len(ids) {
 		err = errors.New("a claimed row is not there")
 	}
-	return j, err
+	return jobs, err
 }
 
 // partOf reads nine columns of the part table from column i on; the zero Part if there is none.

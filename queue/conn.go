@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/mattn/go-sqlite3"
@@ -97,6 +98,22 @@ func (c *conn) stmt(sql string) (driver.Stmt, error) {
 	}
 	c.stmts[sql] = s
 	return s, nil
+}
+
+// eachID is a table of file ids, in their order, made of the one argument that idList gives. Reading a hundred rows by one
+// statement takes half the time of a hundred statements. A join with it is a CROSS JOIN, so that SQLite keeps it outermost.
+const eachID = `json_each(CAST(? AS TEXT)) each`
+
+// idList writes ids as eachID takes them.
+func idList(ids []int64) string {
+	b := []byte{'['}
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, id, 10)
+	}
+	return string(append(b, ']'))
 }
 
 func (c *conn) args(args []any) []driver.NamedValue {

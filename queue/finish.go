@@ -104,16 +104,9 @@ func (q *Queue) Finish(ctx context.Context, j Job) error {
 		if err := t.guarded(ctx, j, finishFile, t.now); err != nil {
 			return err
 		}
-		return t.finished(ctx, j.ID)
+		t.journalFile(j.ID)
+		return nil
 	})
-}
-
-// finished does what follows a move to done.
-func (t *tx) finished(ctx context.Context, id int64) error {
-	if _, _, err := t.exec(ctx, dropPart, id); err != nil {
-		return err
-	}
-	return t.journalFile(ctx, id)
 }
 
 // endFile ends an attempt without a file. What Place had recorded no longer holds. A size that the archive gave as exact

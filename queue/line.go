@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -119,36 +120,69 @@ func lineOf(f File) JournalLine {
 	return l
 }
 
-const selectLine = `
-SELECT s.path || f.name, f.state, CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END, f.size_bytes, f.sha256, f.md5,
+// journalFile has the transaction write the file's journal line: the file is done, or no longer done.
+func (t *tx) journalFile(id int64) { t.journaled = append(t.journaled, id) }
+
+// A done file has no part any more. Whether it is done is asked here again, since a later operation of the same transaction may
+// have taken the file up anew.
+const dropParts = `
+DELETE FROM part WHERE file_id IN (SELECT each.value FROM ` + eachID + `)
+AND (SELECT f.state FROM file f WHERE f.id = part.file_id) = 'done'`
+
+// settleJournaled does what follows a move to or from done, for all files of the transaction at once.
+func (t *tx) settleJournaled(ctx context.Context) error {
+	if _, _, err := t.exec(ctx, dropParts, idList(t.journaled)); err != nil {
+		return err
+	}
+	if err := t.encodeLines(ctx); err != nil {
+		return err
+	}
+	return noteJournaled(ctx, t)
+}
+
+const selectLines = `
+SELECT f.id, s.path || f.name, f.state, CASE d.path WHEN '' THEN f.name ELSE d.path || '/' || f.name END, f.size_bytes, f.sha256, f.md5,
   f.proof, f.flagged, f.done_run_id, f.finished_at, h.cards, f.header_date, k.program, k.instrument, k.level, k.product_type,
   k.rights, f.source
-FROM file f JOIN dir s ON s.id = f.stem_id JOIN kind k ON k.id = f.kind_id LEFT JOIN dir d ON d.id = f.dir_id
-LEFT JOIN header h ON h.id = f.header_id WHERE f.id = CAST(? AS INTEGER)`
+FROM ` + eachID + ` CROSS JOIN file f ON f.id = each.value JOIN dir s ON s.id = f.stem_id JOIN kind k ON k.id = f.kind_id
+LEFT JOIN dir d ON d.id = f.dir_id LEFT JOIN header h ON h.id = f.header_id`
 
-// journalFile reads what the journal needs of a row, and adds its line to those the transaction will append.
-func (t *tx) journalFile(ctx context.Context, id int64) error {
-	f := File{ID: id}
-	err := t.query(ctx, selectLine, []any{id}, func(r row) (err error) {
-		f.URI, f.State, f.Path, f.Size, f.SHA256, f.MD5 = r.str(0), State(r.str(1)), r.str(2), r.int(3), r.blob(4), r.blob(5)
-		f.Proof, f.Flagged, f.RunID, f.FinishedAt = Proof(r.str(6)), r.str(7), r.int(8), r.time(9)
-		f.Program, f.Instrument, f.Level, f.ProductType = r.str(12), r.str(13), int(r.int(14)), r.str(15)
-		f.Rights, f.Source = r.str(16), r.str(17)
-		f.Header, err = t.q.scan.header(r.str(10), r.stamp(11))
-		return err
+const selectLineObs = `
+SELECT p.file_id, o.obs_id FROM ` + eachID + ` CROSS JOIN file_observation p ON p.file_id = each.value
+JOIN observation o ON o.obsid = p.obsid`
+
+// encodeLines makes the journal's line of each of the transaction's finished files from its row as it stands now.
+func (t *tx) encodeLines(ctx context.Context) error {
+	obs := make(map[int64][]string, len(t.journaled))
+	err := t.query(ctx, selectLineObs, []any{idList(t.journaled)}, func(r row) error {
+		obs[r.int(0)] = append(obs[r.int(0)], r.str(1))
+		return nil
 	})
-	if err == nil && f.State == Done {
-		f.Observations, err = obsOf(ctx, t.conn, id)
-	}
 	if err != nil {
-		return fmt.Errorf("reading file %d for the journal: %w", id, err)
+		return fmt.Errorf("reading observations for the journal: %w", err)
 	}
-	b, err := json.Marshal(lineOf(f))
+	err = t.query(ctx, selectLines, []any{idList(t.journaled)}, func(r row) error {
+		f := File{
+			ID: r.int(0), URI: r.str(1), State: State(r.str(2)), Path: r.str(3), Size: r.int(4), SHA256: r.blob(5), MD5: r.blob(6),
+			Proof: Proof(r.str(7)), Flagged: r.str(8), RunID: r.int(9), FinishedAt: r.time(10), Source: r.str(18),
+			Facts: Facts{Program: r.str(13), Instrument: r.str(14), Level: int(r.int(15)), ProductType: r.str(16), Rights: r.str(17)},
+		}
+		slices.Sort(obs[f.ID])
+		f.Observations = slices.Compact(obs[f.ID])
+		var err error
+		if f.Header, err = t.q.scan.header(r.str(11), r.stamp(12)); err != nil {
+			return err
+		}
+		b, err := json.Marshal(lineOf(f))
+		if err != nil {
+			return fmt.Errorf("encoding a journal line: %w", err)
+		}
+		t.lines = append(append(t.lines, b...), '\n')
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("encoding a journal line: %w", err)
+		return fmt.Errorf("making journal lines: %w", err)
 	}
-	t.lines = append(append(t.lines, b...), '\n')
-	t.journaled = append(t.journaled, id)
 	return nil
 }
 

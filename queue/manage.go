@@ -63,9 +63,7 @@ func (q *Queue) Requeue(ctx context.Context, fileID int64, why string) error {
 		if err != nil {
 			return err
 		}
-		if err := t.journalFile(ctx, fileID); err != nil {
-			return err
-		}
+		t.journalFile(fileID)
 		return t.event(ctx, fileID, "requeued", why)
 	})
 	if err != nil {
@@ -129,7 +127,8 @@ func (q *Queue) SettlePlaced(ctx context.Context, fileID int64, to State, part P
 			if err != nil || n == 0 {
 				return staleOr(err)
 			}
-			return t.finished(ctx, fileID)
+			t.journalFile(fileID)
+			return nil
 		case Pending:
 			n, _, err := t.exec(ctx, settlePending, fileID)
 			if err != nil || n == 0 {

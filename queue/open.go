@@ -337,17 +337,14 @@ func (q *Queue) recoverJournal(ctx context.Context, unclean bool) error {
 		return nil
 	}
 	t := &tx{conn: q.conn, q: q}
-	var ids []int64
 	if err := q.conn.query(ctx, `SELECT file_id FROM unjournaled`, nil, func(r row) error {
-		ids = append(ids, r.int(0))
+		t.journalFile(r.int(0))
 		return nil
 	}); err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if err := t.journalFile(ctx, id); err != nil {
-			return err
-		}
+	if err := t.encodeLines(ctx); err != nil {
+		return err
 	}
 	return q.journal.append(t.lines) // a line that was there already is there twice, which harms nothing
 }
@@ -358,10 +355,9 @@ func noteJournaled(ctx context.Context, t *tx) error {
 	if _, _, err := t.exec(ctx, `DELETE FROM unjournaled`); err != nil {
 		return err
 	}
-	for _, id := range t.journaled {
-		if _, _, err := t.exec(ctx, `INSERT INTO unjournaled VALUES (?) ON CONFLICT DO NOTHING`, id); err != nil {
-			return err
-		}
+	const note = `INSERT INTO unjournaled SELECT each.value FROM ` + eachID + ` WHERE TRUE ON CONFLICT DO NOTHING`
+	if _, _, err := t.exec(ctx, note, idList(t.journaled)); err != nil {
+		return err
 	}
 	_, _, err := t.exec(ctx, upsertMeta, metaJournal, strconv.FormatInt(t.q.journal.size, 10))
 	return err

@@ -139,7 +139,8 @@ func (t *tx) takeDone(ctx context.Context, runID int64, l JournalLine, rep *Take
 	if _, _, err := t.exec(ctx, dropLoan, id); err != nil {
 		return err
 	}
-	return t.finished(ctx, id)
+	t.journalFile(id)
+	return nil
 }
 
 const (

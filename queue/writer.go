@@ -26,8 +26,8 @@ type tx struct {
 	*conn
 	q         *Queue
 	now       int64   // UTC milliseconds, read once per transaction
-	lines     []byte  // journal lines to append after the commit
-	journaled []int64 // files these lines speak of
+	journaled []int64 // files that are done, or no longer done
+	lines     []byte  // their journal lines, made at the commit and appended after it
 }
 
 // do hands apply to the writer and waits until its effect is durable. Once the writer has begun, ctx no longer counts: a
@@ -224,12 +224,12 @@ func (q *Queue) rollback(ctx context.Context) error {
 	return nil
 }
 
-// commit notes which files the coming journal lines speak of, in the same transaction, commits, and then appends the
-// lines. A crash between the two is mended at the next Open.
+// commit makes the journal lines of the files that were finished, notes in the same transaction which they are, commits, and
+// then appends the lines. A crash between the two is mended at the next Open.
 func (q *Queue) commit(ctx context.Context, t *tx) error {
 	var err error
 	if len(t.journaled) > 0 {
-		err = noteJournaled(ctx, t)
+		err = t.settleJournaled(ctx)
 	}
 	if err == nil {
 		err = q.point("commit")
