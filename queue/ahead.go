@@ -22,7 +22,12 @@ func (in *ingest) aheadNow(uris []string) error {
 		return nil
 	}
 	args := make([]any, 0, 2*batchSize)
+	asked := make(map[string]bool, batchSize)
 	for _, uri := range uris {
+		if asked[uri] {
+			continue
+		}
+		asked[uri] = true
 		stem, name := splitURI(uri)
 		stemID, err := in.stem(stem)
 		if err != nil {
@@ -30,12 +35,10 @@ func (in *ingest) aheadNow(uris []string) error {
 		}
 		args = append(args, stemID, name)
 	}
-	for len(args) < 2*batchSize {
-		args = append(args, args[:2]...)
-	}
 	if err := in.flushFacts(); err != nil {
 		return err
 	}
+	args = append(args, make([]any, 2*batchSize-len(args))...) // NULL finds nothing
 	err := in.query(in.ctx, in.selectKnownMany, args, func(r row) error {
 		in.ahead[fileKey{r.int(knownColumns), r.str(knownColumns + 1)}] = knownOf(r)
 		return nil

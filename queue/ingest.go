@@ -91,7 +91,7 @@ func (in *ingest) finish(c Chunk, out ChunkResult) error {
 	err = errors.Join(
 		each(in, out.Observations, in.observation),
 		batches(in, out.Files, in.meetFiles, in.file),
-		batches(in, out.Products, in.meetProducts, in.product),
+		batches(in, in.kept(out.Products), in.meetFiles, in.file),
 		each(in, out.Omitted, in.omit))
 	if err == nil {
 		err = in.flush(true)
@@ -158,7 +158,7 @@ func batches[T any](in *ingest, seq iter.Seq2[T, error], look func([]T) error, t
 	return flush()
 }
 
-// meetFiles and the other two look for the files of rows that are about to be stored, where they are likely to be there.
+// meetFiles and meetFacts look for the files of rows that are about to be stored, where they are likely to be there.
 func (in *ingest) meetFiles(rows []NewFile) error {
 	if !in.metOld {
 		return nil
@@ -170,16 +170,6 @@ func (in *ingest) meetFiles(rows []NewFile) error {
 		}
 	}
 	return in.aheadNow(uris)
-}
-
-func (in *ingest) meetProducts(rows []ProductRow) error {
-	files := make([]NewFile, 0, batchSize)
-	for _, p := range rows {
-		if p.Rule == "" {
-			files = append(files, p.File)
-		}
-	}
-	return in.meetFiles(files)
 }
 
 func (in *ingest) meetFacts(rows []KeywordFact) error {

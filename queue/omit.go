@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"iter"
 )
 
 // ruleCount gathers what a chunk adds to a rule.
@@ -11,11 +12,23 @@ type ruleCount struct {
 	rows, files, bytes int64
 }
 
-func (in *ingest) product(p ProductRow) error {
-	if p.Rule != "" {
-		return in.omit(Omitted{URI: p.File.URI, Size: p.File.Size, Rule: p.Rule})
+// kept yields the files of product rows, and counts those that a rule leaves out.
+func (in *ingest) kept(rows iter.Seq2[ProductRow, error]) iter.Seq2[NewFile, error] {
+	if rows == nil {
+		return nil
 	}
-	return in.file(p.File)
+	return func(yield func(NewFile, error) bool) {
+		for p, err := range rows {
+			if err == nil && p.Rule != "" {
+				if err = in.omit(Omitted{URI: p.File.URI, Size: p.File.Size, Rule: p.Rule}); err == nil {
+					continue
+				}
+			}
+			if !yield(p.File, err) {
+				return
+			}
+		}
+	}
 }
 
 func (in *ingest) omit(o Omitted) error {
