@@ -22,7 +22,8 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 		in := ingest{
 			tx: t, ctx: ctx, queryID: c.QueryID, layout: out.Layout, rules: map[string]*ruleCount{}, stems: map[string]int64{},
 			insertFiles: insertFiles(), insertPairs: insertPairs(), selectKnownMany: selectKnownMany(), updateFactsMany: updateFactsMany(),
-			seen: map[string]seenFile{}, left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
+			insertOmittedMany: insertOmittedMany(),
+			seen:              map[string]seenFile{}, left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
 		}
 		return in.finish(c, out)
 	})
@@ -63,10 +64,12 @@ type ingest struct {
 	pairs                  []any                 // file_id, obsid, … not inserted yet
 	ahead                  map[fileKey]knownFile // files looked for together
 	facts                  []any                 // arguments of updateFactsMany, not written yet
+	omitted                []omission            // not written yet
 	insertFiles            string                // the statements for batches
 	insertPairs            string
 	selectKnownMany        string
 	updateFactsMany        string
+	insertOmittedMany      string
 	steps                  int
 }
 

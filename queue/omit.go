@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 )
 
 // ruleCount gathers what a chunk adds to a rule.
@@ -47,18 +49,61 @@ func (in *ingest) omit(o Omitted) error {
 	if !in.first(left) {
 		return nil
 	}
-	n, _, err := in.exec(in.ctx, `INSERT INTO omitted VALUES (?,?) ON CONFLICT DO NOTHING`, left.uriHash, left.rule)
-	if err != nil {
-		return fmt.Errorf("storing a left-out file: %w", err)
+	in.omitted = append(in.omitted, omission{left, r, max(o.Size, 0)})
+	if len(in.omitted) < batchSize {
+		return nil
 	}
-	r.files += n
-	if n > 0 && o.Size > 0 {
-		r.bytes += o.Size
+	return in.flushOmitted()
+}
+
+// omission is a file that a rule left out, and how many bytes it has.
+type omission struct {
+	leftOut
+	count *ruleCount
+	bytes int64
+}
+
+const (
+	insertOmitted = `INSERT INTO omitted VALUES ` + omittedRow
+	omittedRow    = `(?,?)`
+	newOmitted    = ` ON CONFLICT DO NOTHING RETURNING uri_hash, rule_id`
+)
+
+func insertOmittedMany() string {
+	return insertOmitted + strings.Repeat(","+omittedRow, batchSize-1) + newOmitted
+}
+
+// flushOmitted stores files that rules left out, and counts those that are new.
+func (in *ingest) flushOmitted() error {
+	size, sql := 1, insertOmitted+newOmitted
+	if len(in.omitted) == batchSize {
+		size, sql = batchSize, in.insertOmittedMany
 	}
+	for batch := range slices.Chunk(in.omitted, size) {
+		var args []any
+		byKey := make(map[leftOut]omission, size)
+		for _, o := range batch {
+			args = append(args, o.uriHash, o.rule)
+			byKey[o.leftOut] = o
+		}
+		err := in.query(in.ctx, sql, args, func(r row) error {
+			o := byKey[leftOut{r.int(0), r.int(1)}]
+			o.count.files++
+			o.count.bytes += o.bytes
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("storing left-out files: %w", err)
+		}
+	}
+	in.omitted = in.omitted[:0]
 	return nil
 }
 
 func (in *ingest) flushCounts() error {
+	if err := in.flushOmitted(); err != nil {
+		return err
+	}
 	for _, r := range in.rules {
 		const add = `UPDATE rule SET row_count=row_count+?, files=files+?, bytes=bytes+? WHERE id=?`
 		if _, _, err := in.exec(in.ctx, add, r.rows, r.files, r.bytes, r.id); err != nil {

@@ -162,8 +162,8 @@ func (r *Reader) Chunks(ctx context.Context, queryID int64, states ...ChunkState
 
 const listObservations = `
 SELECT o.obsid, o.obs_id, o.program, o.instrument, o.level, o.rights, o.release_at
-FROM query_observation p JOIN observation o ON o.obsid = p.obsid
-WHERE p.query_id = ? AND p.obsid > ? AND p.chunk_id IS NULL ORDER BY p.obsid LIMIT ?` // partial index query_observation_free
+FROM query_observation p INDEXED BY query_observation_free JOIN observation o ON o.obsid = p.obsid
+WHERE p.query_id = ? AND p.obsid > ? AND p.chunk_id IS NULL ORDER BY p.obsid LIMIT ?`
 
 // Observations yields the observations of a query that no chunk asks for yet, by obsid. They are read page by page, so the
 // caller may add chunks for those it has taken. An error ends the sequence.
