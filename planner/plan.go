@@ -18,7 +18,7 @@ import (
 //
 // Every method makes its own retries of temporary errors and returns an error only when it gave up; it does not retry
 // what asking for less may cure (mast.ErrTimeout, mast.ErrService). A reply is complete, with all its pages; the planner
-// closes it.
+// closes it. It asks one thing at a time, but may still be reading the reply before.
 type Archive interface {
 	Count(ctx context.Context, q mast.Query) (int64, error)
 	Observations(ctx context.Context, q mast.Query) (*mast.Reply, error)
@@ -214,10 +214,14 @@ type work struct {
 	list  *filelist.List // of PlanList; nil otherwise
 
 	resolved []Resolved // the names that became cones
+	ahead    *ahead     // what is being asked for already; nil if nothing is
 }
 
 // stages works all chunks, kind by kind. Each kind's chunks may beget more of their own and of later kinds.
 func (w *work) stages(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer w.dropAhead()
+	defer cancel() // before it
 	for _, s := range []struct {
 		kind string
 		work func(context.Context, queue.Chunk) error

@@ -115,10 +115,8 @@ func (w *work) products(ctx context.Context, c queue.Chunk) error {
 	w.pace.restore(a.Pace)
 	out := queue.ChunkResult{State: queue.ChunkDone}
 	if ids := a.ids(); len(ids) > 0 {
-		w.report(kindProducts, len(ids))
-		start := w.cfg.Now()
-		reply, err := w.cfg.Archive.Products(ctx, ids)
-		out.Elapsed = w.cfg.Now().Sub(start)
+		reply, elapsed, err := w.ask(ctx, ids)
+		out.Elapsed = elapsed
 		if err != nil {
 			out.Requests = 1
 			return w.productsFailed(ctx, c, a, out, err)
@@ -135,6 +133,7 @@ func (w *work) products(ctx context.Context, c queue.Chunk) error {
 		}
 		if ok {
 			out.Children = []queue.NewChunk{b.chunk()}
+			w.askAhead(ctx, b.ids())
 		}
 	}
 	return w.settle(ctx, c, out)
