@@ -43,7 +43,7 @@ func (in *ingest) add(stemID int64, name string, f NewFile) (now seenFile, err e
 	}
 	var obsDir any
 	if f.ObsID != "" {
-		if obsDir, err = in.dir(in.ctx, f.ObsID); err != nil {
+		if obsDir, err = in.dirOnce(&in.obsMemo, f.ObsID); err != nil {
 			return now, err
 		}
 	}

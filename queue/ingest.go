@@ -23,7 +23,7 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 			tx: t, ctx: ctx, queryID: c.QueryID, layout: out.Layout, rules: map[string]*ruleCount{}, stems: map[string]int64{},
 			insertFiles: insertFiles(), insertPairs: insertPairs(), selectKnownMany: selectKnownMany(), updateFactsMany: updateFactsMany(),
 			insertOmittedMany: insertOmittedMany(),
-			seen:              map[string]seenFile{}, left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
+			seen:              make(map[string]seenFile, min(max(out.Rows, 0), maxSeen)), left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
 		}
 		return in.finish(c, out)
 	})
@@ -52,6 +52,8 @@ type ingest struct {
 	queryID                int64
 	layout                 func(File) string // may be nil
 	folders                folders
+	stemMemo, obsMemo      dirMemo
+	folderMemo             dirMemo
 	rows, duplicate, known int64
 	added                  Count
 	rules                  map[string]*ruleCount
@@ -240,7 +242,7 @@ func (in *ingest) file(f NewFile) error {
 // it before.
 func (in *ingest) store(f NewFile, met bool) (now seenFile, err error) {
 	stem, name := splitURI(f.URI)
-	stemID, err := in.dir(in.ctx, stem)
+	stemID, err := in.dirOnce(&in.stemMemo, stem)
 	if err != nil {
 		return now, err
 	}

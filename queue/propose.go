@@ -14,11 +14,29 @@ func (in *ingest) propose(f NewFile, name string) (dirID, hash any, err error) {
 	if !in.folders.valid(folder, name) {
 		return nil, nil, nil
 	}
-	id, err := in.dir(in.ctx, folder)
+	id, err := in.dirOnce(&in.folderMemo, folder)
 	if err != nil {
 		return nil, nil, err
 	}
 	return id, -pathHash(pathIn(folder, name)), nil
+}
+
+// dirMemo is the directory that one kind of use asked for last: rows that follow each other mostly share theirs.
+type dirMemo struct {
+	path string
+	id   int64
+}
+
+// dirOnce is dir with a memo.
+func (in *ingest) dirOnce(m *dirMemo, path string) (int64, error) {
+	if m.id > 0 && m.path == path {
+		return m.id, nil
+	}
+	id, err := in.dir(in.ctx, path)
+	if err == nil {
+		*m = dirMemo{path, id}
+	}
+	return id, err
 }
 
 // planned is the file as a layout sees it.

@@ -139,12 +139,19 @@ func SafeName(s string) bool {
 		return false
 	}
 	for i := range len(s) {
-		if c := s[i]; !alnum(c) && c != '.' && c != '_' && c != '+' && c != '-' {
+		if !safeByte[s[i]] {
 			return false
 		}
 	}
 	return !reservedName(s)
 }
+
+var safeByte = func() (safe [256]bool) {
+	for c := range safe {
+		safe[c] = alnum(byte(c)) || strings.IndexByte("._+-", byte(c)) >= 0
+	}
+	return safe
+}()
 
 func alnum(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }
 
