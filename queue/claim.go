@@ -35,7 +35,11 @@ func (q *Queue) FinishRun(ctx context.Context, runID int64, exit int, summary []
 		if err == nil && n == 0 {
 			err = ErrStale
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		t.q.working = false
+		return t.resize(ctx, planCache)
 	})
 	if err != nil {
 		return fmt.Errorf("finishing run %d: %w", runID, err)
@@ -57,6 +61,9 @@ func (q *Queue) Claim(ctx context.Context, runID int64, n int, order Order) ([]J
 	var jobs []Job
 	err = q.write(ctx, func(t *tx) error {
 		jobs = jobs[:0]
+		if err := t.startWork(ctx); err != nil {
+			return err
+		}
 		if err := t.wake(ctx, false); err != nil {
 			return err
 		}
@@ -74,6 +81,15 @@ func (q *Queue) Claim(ctx context.Context, runID int64, n int, order Order) ([]J
 	}
 	order.sort(jobs)
 	return jobs, nil
+}
+
+// startWork makes the page cache small at the first claim; FinishRun makes it large again, for a plan that may follow.
+func (t *tx) startWork(ctx context.Context) error {
+	if t.q.working {
+		return nil
+	}
+	t.q.working = true
+	return t.resize(ctx, workCache)
 }
 
 const (

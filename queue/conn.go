@@ -36,6 +36,20 @@ const (
 	modeImmutable             // read-only on a medium that cannot change
 )
 
+// Sizes of SQLite's page cache, in its own notation: KiB, negative. Planning looks up files all over the indexes. Working the
+// queue writes a few places at a time, and whenever a page was split SQLite walks all that it has cached at the commit, to
+// drop what lies behind the database's end: a quarter of a millisecond at 32 MiB, as much as the commit itself.
+const (
+	planCache = "-32768"
+	workCache = "-8192"
+)
+
+// resize sets the size of the page cache.
+func (c *conn) resize(ctx context.Context, size string) error {
+	_, _, err := c.exec(ctx, "PRAGMA cache_size="+size)
+	return err
+}
+
 // pragmas are given in the DSN, since the driver applies them before the connection is used for anything else.
 func (m mode) dsn(path string) string {
 	p := url.Values{"_busy_timeout": {"10000"}, "_foreign_keys": {"on"}, "_txlock": {"immediate"}, "_mutex": {"no"}}
@@ -43,12 +57,12 @@ func (m mode) dsn(path string) string {
 	case modeWAL:
 		p.Set("_journal_mode", "WAL")
 		p.Set("_synchronous", "FULL")
-		p.Set("_cache_size", "-32768")
+		p.Set("_cache_size", planCache)
 	case modeExclusive:
 		p.Set("_locking_mode", "EXCLUSIVE")
 		p.Set("_journal_mode", "DELETE")
 		p.Set("_synchronous", "EXTRA")
-		p.Set("_cache_size", "-32768")
+		p.Set("_cache_size", planCache)
 	case modeReader:
 		p.Set("mode", "ro")
 		p.Set("_query_only", "on")

@@ -36,6 +36,7 @@ type Queue struct {
 	journal *journal
 	fault   func(point string) error // tests; nil in production
 	swept   sweep                    // the writer's
+	working bool                     // the page cache has its size for work; the writer's
 
 	ops     chan *op
 	quit    chan struct{} // closed by Close: no new operations
