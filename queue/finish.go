@@ -7,10 +7,9 @@ import (
 )
 
 // Every statement here is guarded by run and attempt: the outcome of an older run or attempt changes nothing, and zero
-// changed rows are ErrStale.
+// changed rows are ErrStale. Finishes are in done.go.
 const (
 	guardRunning = ` WHERE id=? AND state='running' AND run_id=? AND attempt=?`
-	guardPlacing = ` WHERE id=? AND state='placing' AND run_id=? AND attempt=?`
 	guardHeld    = ` WHERE id=? AND state IN ('running','placing') AND run_id=? AND attempt=?`
 )
 
@@ -92,21 +91,6 @@ func (p Placement) validate() error {
 		return errors.New("a placement needs the size, both digests and the proof")
 	}
 	return nil
-}
-
-const finishFile = `
-UPDATE file SET state='done', done_run_id=run_id, run_id=NULL, finished_at=?, tries=0, checks=0, last_sha256=NULL` + guardPlacing
-
-// Finish records that the file has its final name: it is done, and its line is in the journal, when Finish returns.
-// ErrStale if the job is no longer the row's attempt, or was not placed.
-func (q *Queue) Finish(ctx context.Context, j Job) error {
-	return q.outcome(ctx, j, "finishing", func(t *tx) error {
-		if err := t.guarded(ctx, j, finishFile, t.now); err != nil {
-			return err
-		}
-		t.journalFile(j.ID)
-		return nil
-	})
 }
 
 // endFile ends an attempt without a file. What Place had recorded no longer holds. A size that the archive gave as exact

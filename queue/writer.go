@@ -14,11 +14,12 @@ var errClosed = errors.New("queue is closed")
 
 // op is one operation for the writer. Its effect is whole or nothing.
 type op struct {
-	ctx   context.Context
-	apply func(*tx) error
-	solo  bool // may be long or fail on purpose: a transaction of its own
-	read  bool // only reads: run between groups, without a transaction
-	err   chan error
+	ctx    context.Context
+	apply  func(*tx) error
+	finish *Job // instead of apply: this attempt ends well, together with the others of its group
+	solo   bool // may be long or fail on purpose: a transaction of its own
+	read   bool // only reads: run between groups, without a transaction
+	err    chan error
 }
 
 // tx is the writer's open transaction as operations see it.
@@ -184,7 +185,8 @@ func (q *Queue) failed() error {
 // errMixed says that one operation of a group failed half-way, so that none of the group has happened.
 var errMixed = errors.New("an operation of the group failed half-way")
 
-// transact runs a group in one transaction. An error of an operation itself goes to results; a returned error other than
+// transact runs a group in one transaction, its finishes first: operations of one group run at the same time, so that any order
+// of them is right. An error of an operation itself goes to results; a returned error other than
 // errMixed is one of the database or the journal, and concerns the whole group.
 func (q *Queue) transact(group []*op, results []error) error {
 	ctx := context.WithoutCancel(group[0].ctx)
@@ -192,8 +194,14 @@ func (q *Queue) transact(group []*op, results []error) error {
 		return err
 	}
 	t := &tx{conn: q.conn, q: q, now: q.cfg.Now().UnixMilli(), lines: q.lines[:0]}
-	applied := 0
+	if err := t.finish(ctx, group, results); err != nil {
+		return errors.Join(err, q.rollback(ctx))
+	}
+	applied := len(t.journaled)
 	for i, o := range group {
+		if o.finish != nil {
+			continue
+		}
 		before := q.conn.changes
 		err := o.ctx.Err()
 		if err == nil {
