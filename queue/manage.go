@@ -72,7 +72,8 @@ func (q *Queue) Requeue(ctx context.Context, fileID int64, why string) error {
 	return nil
 }
 
-const listPlacings = `SELECT id FROM file WHERE run_id > 0 AND state='placing' ORDER BY id` // index file_held
+// Its index is named since SQLite would walk the whole table to have the ids in order.
+const listPlacings = `SELECT id FROM file INDEXED BY file_held WHERE run_id > 0 AND state='placing' ORDER BY id`
 const selectPart = `
 SELECT token, source, boot, durable_bytes, size_bytes, checksum, etag, last_modified, http_date FROM part WHERE file_id=?`
 
