@@ -2,8 +2,11 @@ package queue
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +19,10 @@ type names struct {
 	dirs    map[string]int64
 	kinds   map[kind]int64
 	byID    map[int64]kind
-	headers map[string]int64
+	headers map[string]int64 // by headerKey
+
+	cards []string // reused by headerKey
+	key   []byte
 }
 
 func (n *names) reset() {
@@ -117,23 +123,21 @@ func (t *tx) kindByID(ctx context.Context, id int64) (kind, error) {
 
 // header stores FITS keywords; DATE is returned apart, since it differs from file to file. id is nil without keywords.
 func (t *tx) header(ctx context.Context, h map[string]string) (id, date any, err error) {
-	shared := make(map[string]string, len(h))
-	for k, v := range h {
-		if k == "DATE" {
-			date = packStamp(v)
-			continue
-		}
-		shared[k] = v
+	if v, ok := h["DATE"]; ok {
+		date = packStamp(v)
 	}
-	if len(shared) == 0 {
+	memo := t.q.names.headerKey(h)
+	if len(memo) == 0 {
 		return nil, date, nil
 	}
+	if id, ok := t.q.names.headers[string(memo)]; ok {
+		return id, date, nil
+	}
+	shared := maps.Clone(h)
+	delete(shared, "DATE")
 	b, err := json.Marshal(shared) // keys sorted
 	if err != nil {
 		return nil, nil, fmt.Errorf("encoding FITS keywords: %w", err)
-	}
-	if id, ok := t.q.names.headers[string(b)]; ok {
-		return id, date, nil
 	}
 	changed, n, err := t.exec(ctx, `INSERT INTO header(cards) VALUES (?) ON CONFLICT DO NOTHING`, string(b))
 	if err == nil && changed == 0 {
@@ -145,8 +149,25 @@ func (t *tx) header(ctx context.Context, h map[string]string) (id, date any, err
 	if len(t.q.names.headers) >= maxNames {
 		clear(t.q.names.headers)
 	}
-	t.q.names.headers[string(b)] = n
+	t.q.names.headers[string(memo)] = n
 	return n, date, nil
+}
+
+// headerKey tells headers apart by all but DATE; it is empty if there is nothing else. It is valid until the next call.
+func (n *names) headerKey(h map[string]string) []byte {
+	n.cards = n.cards[:0]
+	for k := range h {
+		if k != "DATE" {
+			n.cards = append(n.cards, k)
+		}
+	}
+	slices.Sort(n.cards)
+	n.key = n.key[:0]
+	for _, k := range n.cards {
+		n.key = append(binary.AppendUvarint(n.key, uint64(len(k))), k...)
+		n.key = append(binary.AppendUvarint(n.key, uint64(len(h[k]))), h[k]...)
+	}
+	return n.key
 }
 
 // facts2kind gives a new file's kind.
