@@ -23,13 +23,14 @@ var errMore = errors.New("row continues behind the buffer")
 // stands between the values must be the same, byte for byte, and the values must be simple (follow). All other rows, and
 // what is wrong with one, are left to the JSON decoder (learn). Whatever follow accepts, learn accepts with the same cells.
 type cutter struct {
-	block   []byte         // the cells so far, in the spool's form
-	columns []string       // names by number, if the rows are objects
-	numbers map[string]int // numbers by name
-	names   int            // bytes of all names
-	width   int            // values of the longest row, if they are arrays
-	seams   []seam         // of the last row that was learned: one before each value, and one at the end; or none
-	text    []byte         // scratch: a string without its escapes
+	resolve func(column string) int // negative for columns of no interest: of objects they are checked, but not kept
+	block   []byte                  // the cells so far, in the spool's form
+	columns []string                // names by number, if the rows are objects
+	numbers map[string]int          // numbers by name, negative for columns of no interest
+	names   int                     // bytes of all names
+	width   int                     // values of the longest row, if they are arrays
+	seams   []seam                  // of the last row that was learned: one before each value, and one at the end; or none
+	text    []byte                  // scratch: a string without its escapes
 }
 
 // seam is the text before a value of a row, from the end of the previous value on: `{"obsID":`, `, "size": `, or in an array
@@ -71,7 +72,7 @@ func (c *cutter) follow(b []byte) (n int, ok bool) {
 		if length == 0 {
 			return 0, false
 		}
-		if k != isNull {
+		if k != isNull && s.column >= 0 {
 			c.block = appendCell(c.block, s.column, k, text)
 		}
 		n += length
@@ -191,7 +192,9 @@ func (c *cutter) values(dec *jsontext.Decoder, b []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		c.value(column, value)
+		if column >= 0 {
+			c.value(column, value)
+		}
 		valueEnd := int(dec.InputOffset())
 		c.seam(b[seamAt:valueEnd-len(value)], column)
 		seamAt = valueEnd
@@ -217,7 +220,7 @@ func (c *cutter) open(dec *jsontext.Decoder) (end jsontext.Kind, err error) {
 	switch kind := token.Kind(); {
 	case kind == jsontext.KindBeginObject && c.width == 0:
 		return jsontext.KindEndObject, nil
-	case kind == jsontext.KindBeginArray && len(c.columns) == 0:
+	case kind == jsontext.KindBeginArray && len(c.numbers) == 0:
 		return jsontext.KindEndArray, nil
 	case kind == jsontext.KindBeginObject, kind == jsontext.KindBeginArray:
 		return 0, errors.New("is not of the kind of those before: arrays and objects are mixed")
@@ -226,20 +229,24 @@ func (c *cutter) open(dec *jsontext.Decoder) (end jsontext.Kind, err error) {
 	}
 }
 
-// column returns the number of a name.
+// column returns the number of a name, negative if it is of no interest.
 func (c *cutter) column(name string) (int, error) {
 	if i, ok := c.numbers[name]; ok {
 		return i, nil
 	}
-	if c.names += len(name); len(c.columns) == maxColumns || c.names > maxValue {
+	if c.names += len(name); len(c.numbers) == maxColumns || c.names > maxValue {
 		return 0, fmt.Errorf("makes more than %d columns, or names of over %d bytes", maxColumns, maxValue)
 	}
 	if c.numbers == nil {
 		c.numbers = make(map[string]int)
 	}
-	c.numbers[name] = len(c.columns)
-	c.columns = append(c.columns, name)
-	return len(c.columns) - 1, nil
+	i := -1
+	if c.resolve(name) >= 0 {
+		i = len(c.columns)
+		c.columns = append(c.columns, name)
+	}
+	c.numbers[name] = i
+	return i, nil
 }
 
 // value appends a cell that holds any valid value.

@@ -67,9 +67,9 @@ func checkCut(t *testing.T, first, then string) {
 	if then == "" || strings.ContainsRune(" \t\r\n", rune(then[0])) || len(then) > 10_000 {
 		return // no row begins so, and there may be more values than are allowed
 	}
-	c := new(mast.Cut)
+	c := mast.NewCut()
 	if _, _, err := c.Row([]byte(first)); err != nil || first[0] != then[0] {
-		c = new(mast.Cut) // all rows of a page are objects, or all are arrays
+		c = mast.NewCut() // all rows of a page are objects, or all are arrays
 	}
 	want, length, wantErr := oracle(then)
 	n, got, err := c.Row([]byte(then))

@@ -16,13 +16,14 @@ import (
 const maxPages = 10_000
 
 // invoke asks a service of the query interface and follows its polls and pages to the end. The reply is complete, on
-// disk, and of checked syntax when it returns; all errors are *Error or unwrap to one.
-func (c *Client) invoke(ctx context.Context, service string, params any) (*Reply, error) {
+// disk, and of checked syntax when it returns, without the columns for which resolve is negative; all errors are *Error or
+// unwrap to one.
+func (c *Client) invoke(ctx context.Context, service string, params any, resolve func(string) int) (*Reply, error) {
 	sp, err := newSpool(c.cfg.Spool)
 	if err != nil {
 		return nil, &Error{Op: service, Err: err}
 	}
-	r := &Reply{op: service, spool: sp}
+	r := &Reply{op: service, spool: sp, resolve: resolve}
 	if err := c.pages(ctx, r, params); err != nil {
 		_ = sp.close() // unlinked already; the query's error is the one to report
 		return nil, err
@@ -74,7 +75,7 @@ func (c *Client) page(ctx context.Context, r *Reply, form []byte) (*page, error)
 		defer func() { r.elapsed += time.Since(start) }()
 		err = c.exchange(ctx, r.op, c.formRequest("/api/v0/invoke", form), func(body io.Reader) error {
 			in := newIntake(body, c.cfg.MaxReply)
-			got, err := scanPage(in, r.spool)
+			got, err := scanPage(in, r.spool, r.resolve)
 			if err != nil {
 				return in.explain(err)
 			}

@@ -58,8 +58,8 @@ func newDecoder(r io.Reader) *jsontext.Decoder {
 // scanPage reads one JSON text to the end of in, checks its syntax, and writes its rows to the spool. It knows the three
 // shapes replies have: data[] with fields and paging beside it; Tables[0] with Fields or Columns and Rows; and data with
 // such Tables inside. Broken syntax is ErrProtocol, an early end ErrShort; an error of the reader or the spool is in.err.
-func scanPage(in *intake, to *spool) (*page, error) {
-	s := pageScanner{dec: newDecoder(in), in: in, spool: to, page: &page{total: -1}}
+func scanPage(in *intake, to *spool, resolve func(column string) int) (*page, error) {
+	s := pageScanner{dec: newDecoder(in), in: in, spool: to, resolve: resolve, page: &page{total: -1}}
 	err := s.object(s.top)
 	if err == nil {
 		switch _, err = s.dec.ReadToken(); err {
@@ -80,11 +80,12 @@ func scanPage(in *intake, to *spool) (*page, error) {
 }
 
 type pageScanner struct {
-	dec   *jsontext.Decoder
-	in    *intake
-	spool *spool
-	page  *page
-	cut   int64 // bytes that the decoder did not see: they were rows
+	dec     *jsontext.Decoder
+	in      *intake
+	spool   *spool
+	resolve func(column string) int // negative for columns of no interest
+	page    *page
+	cut     int64 // bytes that the decoder did not see: they were rows
 }
 
 // object calls member for each member of the object that comes next; member reads or skips the value.
@@ -183,7 +184,7 @@ func (s *pageScanner) rows() error {
 	}
 	s.page.found = true
 	array, start := s.dec.StackPointer(), s.in.offset()
-	c := new(cutter)
+	c := &cutter{resolve: s.resolve}
 	for {
 		b, err := s.in.peek()
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 // time, until Close; each stops at its first error. Fields of a column the reply does not have are as if it held nulls.
 type Reply struct {
 	op       string
+	resolve  func(column string) int // negative for columns that the spool lacks
 	spool    *spool
 	pages    []*page
 	rows     int64

@@ -18,7 +18,7 @@ const (
 
 // Observations asks for the observations that match q. The caller closes the reply. Errors are *Error.
 func (c *Client) Observations(ctx context.Context, q Query) (*Reply, error) {
-	return c.filtered(ctx, observationService(q), q, orAll(q.Columns), nil)
+	return c.filtered(ctx, observationService(q), q, orAll(q.Columns), nil, observationColumn)
 }
 
 // Count returns the number of observations that match q; q.Columns is ignored. Errors are *Error.
@@ -55,7 +55,7 @@ func (c *Client) Products(ctx context.Context, obsids []int64) (*Reply, error) {
 	}
 	return c.invoke(ctx, serviceProducts, struct {
 		ObsID string `json:"obsid"`
-	}{string(list)})
+	}{string(list)}, productColumn)
 }
 
 // Keywords asks a keyword service for the FITS files that match q. service is Nircam, Niriss, Nirspec, Miri, Fgs,
@@ -74,7 +74,7 @@ func (c *Client) Keywords(ctx context.Context, service string, q Query) (*Reply,
 		}
 		columns = strings.Join(names, ",")
 	}
-	return c.filtered(ctx, serviceKeywords+service, q, columns, rename)
+	return c.filtered(ctx, serviceKeywords+service, q, columns, rename, keywordColumn)
 }
 
 // CountKeywords returns the number of FITS files of a keyword service that match q; q.Columns is ignored. Errors are
@@ -96,33 +96,41 @@ func keywordSpelling(service string) func(string) string {
 	}
 }
 
-func (c *Client) filtered(ctx context.Context, service string, q Query, columns string, rename func(string) string) (*Reply, error) {
+// filtered asks a service that takes filters. rename, if not nil, translates column names; resolve tells the columns of the
+// reply that are of interest.
+func (c *Client) filtered(
+	ctx context.Context, service string, q Query, columns string, rename func(string) string, resolve func(string) int,
+) (*Reply, error) {
 	params, err := q.params(columns, rename)
 	if err != nil {
 		return nil, &Error{Op: service, Err: err}
 	}
-	return c.invoke(ctx, service, params)
+	return c.invoke(ctx, service, params, resolve)
 }
+
+// anyColumn gives all columns one number, whatever their names.
+func anyColumn(string) int { return 0 }
 
 // count asks for the number of rows alone: the reply is one row of one column, whose declared type is not to be trusted.
 func (c *Client) count(ctx context.Context, service string, q Query, rename func(string) string) (n int64, err error) {
-	r, err := c.filtered(ctx, service, q, countColumns, rename)
+	r, err := c.filtered(ctx, service, q, countColumns, rename, anyColumn)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = r.Close() }() // read only, and unlinked
 	n = -1
 	rows := 0
-	for row, err := range r.Each() {
-		if err != nil {
-			return 0, err
-		}
+	err = r.walk(anyColumn, func(cells []cell) bool {
 		rows++
-		for _, name := range row.Columns() {
-			if value, ok := row.Int(name); ok && n < 0 {
+		for i := range cells {
+			if value, ok := cells[i].integer(); ok && n < 0 {
 				n = value
 			}
 		}
+		return true
+	})
+	if err != nil {
+		return 0, err
 	}
 	if rows != 1 || n < 0 {
 		return 0, &Error{Op: service, URL: c.invokeURL(), Err: fmt.Errorf("%w: count of %d rows without a number", ErrProtocol, rows)}

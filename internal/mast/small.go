@@ -102,7 +102,7 @@ func (c *Client) FileKeywords(ctx context.Context, uri string) (KeywordRow, erro
 	if err := c.getJSON(ctx, op, "/viz/api/v0.1/keywords/search", "uri="+url.QueryEscape(uri), &raw); err != nil {
 		return KeywordRow{}, err
 	}
-	var cut cutter
+	cut := cutter{resolve: keywordColumn}
 	if _, err := cut.row(raw); err != nil || cut.width > 0 {
 		return KeywordRow{}, &Error{Op: op, Err: fmt.Errorf("%w: reply is no JSON object", ErrProtocol)}
 	}
