@@ -139,6 +139,17 @@ func BenchmarkReceiveKeywords(b *testing.B) {
 	receive(b, func() (*mast.Reply, error) { return c.Keywords(context.Background(), "Nircam", mast.Query{}) })
 }
 
+// BenchmarkReceiveUneven is the same for product rows none of which is like the one before: every other one lacks a column.
+func BenchmarkReceiveUneven(b *testing.B) {
+	c := benchClient(b, replyOf(benchRows, func(i int) string {
+		if i%2 == 0 {
+			return productRow(i)
+		}
+		return strings.Replace(productRow(i), `"productDocumentationURL":null,`, "", 1)
+	}))
+	receive(b, func() (*mast.Reply, error) { return c.Products(context.Background(), []int64{1}) })
+}
+
 func receive(b *testing.B, ask func() (*mast.Reply, error)) {
 	b.Helper()
 	b.ReportAllocs()

@@ -26,7 +26,7 @@ type cutter struct {
 	resolve func(column string) int // negative for columns of no interest: of objects they are checked, but not kept
 	block   []byte                  // the cells so far, in the spool's form
 	columns []string                // names by number, if the rows are objects
-	numbers map[string]int          // numbers by name, negative for columns of no interest
+	numbers map[string]int          // numbers by name as it is written, in quotes; negative for columns of no interest
 	names   int                     // bytes of all names
 	width   int                     // values of the longest row, if they are arrays
 	seams   []seam                  // of the last row that was learned: one before each value, and one at the end; or none
@@ -180,11 +180,11 @@ func (c *cutter) values(dec *jsontext.Decoder, b []byte) (int, error) {
 		}
 		column := i
 		if end == jsontext.KindEndObject {
-			name, err := dec.ReadToken()
+			name, err := dec.ReadValue()
 			if err != nil {
 				return 0, err
 			}
-			if column, err = c.column(name.String()); err != nil {
+			if column, err = c.column(name); err != nil {
 				return 0, err
 			}
 		}
@@ -229,23 +229,24 @@ func (c *cutter) open(dec *jsontext.Decoder) (end jsontext.Kind, err error) {
 	}
 }
 
-// column returns the number of a name, negative if it is of no interest.
-func (c *cutter) column(name string) (int, error) {
-	if i, ok := c.numbers[name]; ok {
+// column returns the number of a name in quotes, negative if it is of no interest.
+func (c *cutter) column(quoted jsontext.Value) (int, error) {
+	if i, ok := c.numbers[string(quoted)]; ok { // no copy is made for a look-up
 		return i, nil
 	}
-	if c.names += len(name); len(c.numbers) == maxColumns || c.names > maxValue {
+	if c.names += len(quoted); len(c.numbers) == maxColumns || c.names > maxValue {
 		return 0, fmt.Errorf("makes more than %d columns, or names of over %d bytes", maxColumns, maxValue)
 	}
 	if c.numbers == nil {
 		c.numbers = make(map[string]int)
 	}
 	i := -1
-	if c.resolve(name) >= 0 {
+	text, _ := jsontext.AppendUnquote(nil, quoted) // its error says that invalid UTF-8 was replaced
+	if name := string(text); c.resolve(name) >= 0 {
 		i = len(c.columns)
 		c.columns = append(c.columns, name)
 	}
-	c.numbers[name] = i
+	c.numbers[string(quoted)] = i
 	return i, nil
 }
 

@@ -53,6 +53,32 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// Rows that are like the one before go the fast way, which is what makes it worth having.
+func TestCutFollows(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, first, then string
+		want              bool
+	}{
+		{"products", productRow(1), productRow(100_000), true},
+		{"keywords", keywordRow(1), keywordRow(100_000), true},
+		{"on many lines", "{\"a\": null,\n  \"b\": -1.5\n}", "{\"a\": \"text\",\n  \"b\": false\n}", true},
+		{"an array", `["a", 1, null]`, `["", 0, true]`, true},
+		{"another order", `{"a":1,"b":2}`, `{"b":1,"a":2}`, false},
+		{"one less", `{"a":1,"b":2}`, `{"a":1}`, false},
+		{"one more", `{"a":1}`, `{"a":1,"b":2}`, false},
+		{"an escape", `{"a":"x"}`, `{"a":"\"12345678"}`, false},
+	} {
+		c := mast.NewCut()
+		if _, _, err := c.Row([]byte(tt.first)); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Follows([]byte(tt.then + strings.Repeat(" ", 8))); got != tt.want {
+			t.Errorf("%s: Follows() = %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
 func FuzzCut(f *testing.F) {
 	f.Add(productRow(1), productRow(2))
 	f.Add(keywordRow(1), keywordRow(2))

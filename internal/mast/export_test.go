@@ -94,3 +94,9 @@ func (c *Cut) Row(b []byte) (n int, cells []string, err error) {
 	}
 	return n, cells, nil
 }
+
+// Follows tells whether b is cut without the JSON decoder.
+func (c *Cut) Follows(b []byte) bool {
+	_, ok := c.follow(b)
+	return ok
+}

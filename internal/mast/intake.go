@@ -86,7 +86,7 @@ func (in *intake) note(b []byte) {
 // behind one are still here when the decoder has read it.
 func (in *intake) Read(p []byte) (int, error) {
 	if in.read-in.mark0 > 2*maxValue {
-		return 0, in.fail(fmt.Errorf("%w: a value is over %d bytes", ErrTooLarge, maxValue))
+		return 0, in.fail(fmt.Errorf("%w: a value is over %d bytes", ErrTooLarge, 2*maxValue))
 	}
 	if len(in.rest()) == 0 {
 		if err := in.fill(); err != nil {

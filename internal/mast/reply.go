@@ -8,6 +8,7 @@ import (
 // Reply is a complete reply of the query service, all pages of it, in a temporary file. Its rows are decoded while they
 // are walked through; they never sit in memory together. The iterators may be used any number of times, also at the same
 // time, until Close; each stops at its first error. Fields of a column the reply does not have are as if it held nulls.
+// Only columns of the kind of row that was asked for are kept: Products is for replies of Client.Products, and so on.
 type Reply struct {
 	op       string
 	resolve  func(column string) int // negative for columns that the spool lacks

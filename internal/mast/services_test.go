@@ -284,11 +284,14 @@ func TestMemory(t *testing.T) {
 
 func TestHugeRow(t *testing.T) {
 	t.Parallel()
-	c := serve(t, always(`{"status":"COMPLETE","data":[{"s_region":"`+strings.Repeat("x", 9<<20)+`"}]}`)).client(t, nil)
-	if _, err := c.Products(context.Background(), []int64{1}); !errors.Is(err, mast.ErrTooLarge) {
-		t.Errorf("Products() = %v, want ErrTooLarge", err)
+	huge := strings.Repeat("x", 9<<20)
+	for name, text := range map[string]string{"row": `{"data":[{"s_region":"` + huge + `"}]}`, "message": `{"msg":"` + huge + `","data":[]}`} {
+		c := serve(t, always(text)).client(t, nil)
+		if _, err := c.Products(context.Background(), []int64{1}); !errors.Is(err, mast.ErrTooLarge) {
+			t.Errorf("%s: Products() = %v, want ErrTooLarge", name, err)
+		}
 	}
-	c = serve(t, always(`{"status":"COMPLETE","data":[{"size":1},{"obs_id":"`+strings.Repeat(`\\`, 1<<20)+`"},{"size":3}]}`)).client(t, nil)
+	c := serve(t, always(`{"status":"COMPLETE","data":[{"size":1},{"obs_id":"`+strings.Repeat(`\\`, 1<<20)+`"},{"size":3}]}`)).client(t, nil)
 	if got := products(t, c); len(got) != 3 || len(got[1].ObsName) != 1<<20 || got[2].Size != 3 {
 		t.Errorf("%d products", len(got))
 	}
