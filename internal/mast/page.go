@@ -235,9 +235,9 @@ func (s *pageScanner) row(c *cutter, array jsontext.Pointer) error {
 		case nil:
 			s.in.take(n)
 			return nil
+		case errMore:
 		default:
 			return s.rowError(err, array)
-		case errMore:
 		}
 		if err := s.in.fill(); err != nil {
 			return ended(err)
