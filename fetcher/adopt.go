@@ -48,8 +48,8 @@ type Adoption struct {
 	Left  map[string]int64 `json:"not_taken,omitempty"` // candidates by why they were not taken: LeftLength, …
 }
 
-// sourceAdopted is what the queue records as the source of bytes that nobody sent. A part under this source may be a hard
-// link to a file of the user's: it is renamed or removed, and never written to.
+// sourceAdopted is what the queue records as the source of bytes that nobody sent. Older versions also recorded parts under
+// it, which may be hard links to files of the user's: such a part is renamed or removed, and never written to.
 const sourceAdopted = "adopted"
 
 // adopt takes over what is on disk and proves right, on all processors. A candidate is proven by what would prove it had it
@@ -112,17 +112,24 @@ func jobOf(file *queue.File) queue.Job {
 	return queue.Job{ID: file.ID, URI: file.URI, Path: file.Path, Size: file.Size, Checksum: file.Checksum, Want: file.Want}
 }
 
-// takeOver hashes a candidate and, if it proves right, brings it to its final name in the order of every transfer: part,
-// placing, rename, done. The file is claimed once its bytes are known to be right, so that a wrong candidate costs it nothing.
-func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) error {
+// takeOver hashes a candidate and, if it proves right, brings it to its final name: part, placing, rename, done. The file is
+// claimed once its bytes are known to be right and are flushed, so that a wrong candidate costs it nothing. The queue is told
+// nothing of this part: the file's row keeps the one that an earlier run began, until the file is done. A kill costs no more
+// than the copy.
+func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) (err error) {
 	p, err := f.partOf(ctx, c.File.URI, found)
+	if p != nil {
+		defer func() {
+			if !errors.Is(err, errKilled) {
+				err = errors.Join(err, p.discard()) // it has its final name, or is of no use
+			}
+		}()
+	}
 	switch {
-	case errors.Is(err, errDrain):
-		return err
 	case errors.Is(err, errUnreadable):
 		return f.leftOut(ctx, c, LeftUnreadable, "")
 	case err != nil:
-		return &StorageError{Err: fmt.Errorf("taking over %q: %w", found.path, err)}
+		return notStored(found, err)
 	}
 	if err := f.step("hashed"); err != nil {
 		return err
@@ -132,32 +139,37 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) e
 	job := jobOf(&c.File)
 	j := judge(&job, b, f.trust.now(), true, true)
 	if j.ruling != accept || j.proof != queue.ProofArchive && j.proof != queue.ProofManifest {
-		return errors.Join(p.discard(), f.leftOut(ctx, c, LeftChecksum, found.key(&job)+hex.EncodeToString(b.md5)))
+		return f.leftOut(ctx, c, LeftChecksum, found.key(&job)+hex.EncodeToString(b.md5))
 	}
 	if found.changed() { // somebody writes to it: the bytes that were hashed may be gone
-		return errors.Join(p.discard(), f.leftOut(ctx, c, LeftUnreadable, ""))
+		return f.leftOut(ctx, c, LeftUnreadable, "")
+	}
+	if !found.inPlace {
+		if err := p.seal(); err != nil {
+			return notStored(found, err)
+		}
 	}
 	recCtx, cancel := recording(ctx)
 	defer cancel()
 	claimed, ok, err := f.cfg.Queue.ClaimFile(recCtx, f.cfg.RunID, c.File.ID)
 	if err != nil || !ok { // not ok: another candidate was faster
-		return errors.Join(asQueueError(err), p.discard())
+		return asQueueError(err)
 	}
-	a := &attempt{Fetcher: f, job: &claimed, part: p, recorded: claimed.Part, adopted: true}
-	a.job.Size = b.size
-	cause := a.readyFound(ctx, found)
+	claimed.Size = b.size
+	a := &attempt{Fetcher: f, job: &claimed, recorded: claimed.Part, adopted: true}
+	if !found.inPlace {
+		a.part = p
+	}
+	cause := a.step("claimed")
 	if cause == nil {
 		cause = a.place(ctx, j, b, report)
 	}
-	if cause != nil && !errors.Is(cause, errKilled) { // what was linked must not be taken for a part that may be continued
-		cause = errors.Join(cause, a.dropPart())
-		a.recorded = queue.Part{}
-	}
+	a.part = nil // what is recorded is what an earlier run left
 	if err := a.settle(ctx, cause); err != nil || cause != nil {
 		return err
 	}
 	f.cfg.Reporter.Bytes(a.job, b.size)
-	if found.inPlace && claimed.Part.Token != "" {
+	if claimed.Part.Token != "" {
 		_ = f.root.Remove(partPath(claimed.URI, claimed.Part.Token)) // no row names it any more: if it stays, the next start removes it
 	}
 	if f.cfg.AdoptBy == AdoptMove && !found.inPlace {
@@ -166,23 +178,12 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) e
 	return a.event(ctx, "adopted", "from "+found.path)
 }
 
-// readyFound flushes the bytes and has the queue know of the part; bytes that stand at their final name already have none.
-func (a *attempt) readyFound(ctx context.Context, found *foundFile) error {
-	if err := a.step("claimed"); err != nil {
+// notStored is the error of a candidate whose bytes could not be stored.
+func notStored(found *foundFile, err error) error {
+	if errors.Is(err, errDrain) {
 		return err
 	}
-	if found.inPlace {
-		a.part = nil
-		return nil
-	}
-	a.part.meta.Source, a.part.meta.Size, a.part.meta.Checksum = sourceAdopted, a.part.size, a.job.Checksum
-	if err := a.part.seal(); err != nil {
-		return err
-	}
-	if err := wait(a.recordPart(ctx)); err != nil {
-		return err
-	}
-	return a.step("recorded")
+	return &StorageError{Err: fmt.Errorf("taking over %q: %w", found.path, err)}
 }
 
 // eventNotAdopted is the kind of the event that remembers a candidate with wrong bytes.

@@ -278,6 +278,54 @@ func TestAdoptInPlaceOverPart(t *testing.T) {
 	w.wantWhole() // take has looked for a part that no row names
 }
 
+// TestAdoptKeepsPart: what an earlier run left of a file stays, byte for byte, until the file is done, whatever ends its
+// adoption before: an error, or a kill at any step. Then the file is fetched from where the part ends.
+func TestAdoptKeepsPart(t *testing.T) {
+	t.Parallel()
+	const had = 5000
+	for _, by := range []fetcher.AdoptBy{fetcher.AdoptCopy, fetcher.AdoptLink} {
+		for kill := int64(0); ; kill++ {
+			w := newFound(t, 1)
+			w.plan()
+			w.leavePart(w.content(0)[:had])
+			q := w.open()
+			w.must(q.SetTrust(t.Context(), queue.TrustProven)) // so that the part can be continued
+			w.close(q)
+			original := w.put(w.dir, 0, w.content(0))
+			final := filepath.Join(w.world.dir, "JWST", obsFolder(0), exposure(0, "cal", 0).Name)
+			if kill == 0 {
+				w.must(os.MkdirAll(final, 0o777)) // it is in the way
+			}
+			res, died := w.take(by, kill)
+			if kill > 0 && !died {
+				break
+			}
+			if kill == 0 {
+				if row := w.rows()[exposure(0, "cal", 0).Name]; row.Reason != queue.ReasonRefusedPath || res.Adopted.Files != 0 {
+					t.Fatalf("the file is %s (%s), %d adopted", row.State, row.Reason, res.Adopted.Files)
+				}
+				part, err := os.ReadFile(filepath.Join(w.world.dir, filepath.FromSlash(fetcher.PartPath("mast:JWST/product/"+exposure(0, "cal", 0).Name, "0123abcd"))))
+				if err != nil || !bytes.Equal(part, w.content(0)[:had]) {
+					t.Errorf("by %s: the part has %d bytes (%v), want the %d it had", by, len(part), err, had)
+				}
+				w.must(os.Remove(final))
+				q := w.open()
+				_, err = q.Retry(t.Context(), queue.RetryFilter{})
+				w.must(err)
+				w.close(q)
+			}
+			_, err := os.Lstat(final)
+			placed := err == nil
+			w.must(os.Remove(original))
+			res, err = w.run(t.Context())
+			if want := int64(28800 - had); err != nil || res.Bytes != want && !placed || res.Bytes != 0 && placed {
+				t.Errorf("by %s, killed at step %d: in place %v, and %d bytes were fetched, want %d of a file that is not: %v", by, kill, placed, res.Bytes, want, err)
+			}
+			w.wantWhole()
+		}
+	}
+}
+
 // leavePart has the first file's row name a part with these bytes.
 func (w *found) leavePart(b []byte) {
 	w.t.Helper()

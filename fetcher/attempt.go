@@ -36,7 +36,7 @@ type attempt struct {
 	refetched bool         // one of the archive's was
 	elsewhere bool         // the last one was the mirror's, which counts for nothing against the archive's
 	announced bool         // the server told the length
-	adopted   bool         // its bytes were on disk already
+	adopted   bool         // its bytes were on disk already; the part is none of the queue's
 	gained    bool         // it made progress, as known when it ended
 	restarts  int
 	received  int64 // bytes, also of what was thrown away

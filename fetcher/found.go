@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -74,7 +73,7 @@ func (o *foundFile) key(job *queue.Job) string {
 }
 
 // partOf makes a part of the found file, and hashes it. The part of a file that is at its final name already is that file
-// itself, without a name, and is never removed.
+// itself, without a name, and is never removed. With an error there may be a part all the same, for the caller to discard.
 func (f *Fetcher) partOf(ctx context.Context, uri string, found *foundFile) (*part, error) {
 	if found.inPlace {
 		p := &part{uri: uri}
@@ -87,7 +86,7 @@ func (f *Fetcher) partOf(ctx context.Context, uri string, found *foundFile) (*pa
 			return nil, err
 		}
 		if p != nil {
-			return fed(ctx, p, p.f, nil)
+			return p, p.feed(ctx, p.f, nil)
 		}
 	}
 	p, err := createPart(f.root, uri)
@@ -95,17 +94,9 @@ func (f *Fetcher) partOf(ctx context.Context, uri string, found *foundFile) (*pa
 		return nil, err
 	}
 	if durable.Clone(p.f, found.f) {
-		return fed(ctx, p, p.f, nil)
+		return p, p.feed(ctx, p.f, nil)
 	}
-	return fed(ctx, p, found.f, p.f)
-}
-
-// fed hashes what a part holds, or copies it there, and removes the part if that fails.
-func fed(ctx context.Context, p *part, from io.Reader, to io.Writer) (*part, error) {
-	if err := p.feed(ctx, from, to); err != nil {
-		return nil, errors.Join(err, p.discard())
-	}
-	return p, nil
+	return p, p.feed(ctx, found.f, p.f)
 }
 
 // linkPart makes a part that is a hard link; nil without error where the file system or its rules do not allow it.

@@ -158,9 +158,9 @@ func (a *attempt) place(ctx context.Context, j judgement, b body, r fits.Report)
 	return nil
 }
 
-// origin says where the bytes of the part came from. Without a part they stood at the final name.
+// origin says where the bytes came from.
 func (a *attempt) origin() queue.Part {
-	if a.part == nil {
+	if a.adopted {
 		return queue.Part{Source: sourceAdopted}
 	}
 	return a.part.meta
