@@ -127,6 +127,44 @@ func TestAdoptReadOnly(t *testing.T) {
 	}
 }
 
+// TestAdoptDiskFull (F40): a disk that is full while files are taken over is waited for, whatever says so; what was here and
+// right is never fetched.
+func TestAdoptDiskFull(t *testing.T) {
+	s := startSim(t, nil, synthetic(20, 300)...)
+	first := newCampaign(t, s)
+	first.run(t, append([]string{"get", "--program", program}, fast...)...).want(t, 0)
+	tree := newOldTree(t, first)
+	for _, fault := range []string{"create ENOSPC", "write ENOSPC", "fsync EDQUOT", "rename ENOSPC"} {
+		t.Run("F40 "+fault, func(t *testing.T) {
+			f := mountFaults(t, "")
+			c, since := f.campaign(s), time.Now()
+			f.tell(t, "fail %s *.part", fault)
+			f.tell(t, "fail write ENOSPC probe")
+			p := c.start(t, append([]string{"get", "--program", program, "--adopt", tree.dir, "--max-outage", "4s"}, fast...)...)
+			time.Sleep(2 * time.Second) // it is waiting, or has given up
+			f.tell(t, "heal")
+			r := p.wait(t, time.Minute).want(t, 0)
+			if !strings.Contains(r.stderr, "waiting for the local disk") {
+				t.Errorf("it does not say that it waits:\n%s", tail(r.stderr))
+			}
+			for _, b := range s.bodies(t, since) {
+				if name := filepath.Base(b.URI); strings.HasSuffix(name, ".fits") && !tree.wrong[name] {
+					t.Errorf("%s was here and right, and was fetched", name)
+				}
+			}
+		})
+	}
+	t.Run("F40 for good", func(t *testing.T) {
+		f := mountFaults(t, "")
+		f.tell(t, "fail write ENOSPC *.part")
+		c := f.campaign(s)
+		r := c.run(t, append([]string{"get", "--program", program, "--adopt", tree.dir, "--max-outage", "2s"}, fast...)...).want(t, 7)
+		if left, err := filepath.Glob(filepath.Join(c.dir, ".jwstbulk/part/*/*.part")); err != nil || len(left) > 0 || !strings.Contains(r.stderr, "no space") {
+			t.Errorf("left are %q (%v):\n%s", left, err, tail(r.stderr))
+		}
+	})
+}
+
 // TestSpaceRefused: what does not fit is refused before a byte moves, by bytes and by inodes, of which folders take some; what
 // is on disk already does not count.
 func TestSpaceRefused(t *testing.T) {

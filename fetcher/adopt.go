@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -79,11 +80,39 @@ func (f *Fetcher) adopt(ctx context.Context) error {
 	return nil
 }
 
-// consider takes a candidate if its bytes prove right. Its error ends the run: that a candidate is wrong or cannot be read
-// is no error, the file is then fetched.
+// consider takes a candidate if its bytes prove right; for a disk that is full it waits with everybody, then begins again. Its
+// error ends the run: that a candidate is wrong or cannot be read is no error, the file is then fetched.
 func (f *Fetcher) consider(ctx context.Context, c Candidate) error {
+	for {
+		if err := f.disk.enter(ctx); err != nil {
+			return err
+		}
+		if err := f.examine(ctx, c); !errors.Is(err, errAgain) {
+			return err
+		}
+	}
+}
+
+// errAgain says that the disk was full and has room now.
+var errAgain = errors.New("the disk was full")
+
+// full closes the disk's gate for everybody and waits until it opens. What the caller has begun to write stays on the disk
+// meanwhile: removed, it would make room for itself alone, and the gate would open for nothing. Its error is never nil.
+func (f *Fetcher) full(ctx context.Context, cause error) error {
+	f.disk.close(cause)
+	if err := f.disk.enter(ctx); err != nil {
+		return err
+	}
+	return errAgain
+}
+
+// examine is consider's one try. Its error may be errAgain.
+func (f *Fetcher) examine(ctx context.Context, c Candidate) error {
 	found, err := openFound(f.root, c)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE): // no fault of the candidate's
+		return f.full(ctx, err)
+	case err != nil:
 		return f.leftOut(ctx, c, LeftUnreadable, "")
 	}
 	defer found.Close() // only read from
@@ -129,7 +158,7 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) (
 	case errors.Is(err, errUnreadable):
 		return f.leftOut(ctx, c, LeftUnreadable, "")
 	case err != nil:
-		return notStored(found, err)
+		return f.notStored(ctx, found, err)
 	}
 	if err := f.step("hashed"); err != nil {
 		return err
@@ -146,7 +175,7 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) (
 	}
 	if !found.inPlace {
 		if err := p.seal(); err != nil {
-			return notStored(found, err)
+			return f.notStored(ctx, found, err)
 		}
 	}
 	recCtx, cancel := recording(ctx)
@@ -165,8 +194,14 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) (
 		cause = a.place(ctx, j, b, report)
 	}
 	a.part = nil // what is recorded is what an earlier run left
-	if err := a.settle(ctx, cause); err != nil || cause != nil {
+	if err := a.settle(ctx, cause); err != nil {
 		return err
+	}
+	if cause != nil {
+		if classify(cause).class == classGate {
+			return f.full(ctx, cause)
+		}
+		return nil
 	}
 	f.cfg.Reporter.Bytes(a.job, b.size)
 	if claimed.Part.Token != "" {
@@ -178,10 +213,13 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) (
 	return a.event(ctx, "adopted", "from "+found.path)
 }
 
-// notStored is the error of a candidate whose bytes could not be stored.
-func notStored(found *foundFile, err error) error {
-	if errors.Is(err, errDrain) {
+// notStored is what becomes of a candidate whose bytes could not be stored.
+func (f *Fetcher) notStored(ctx context.Context, found *foundFile, err error) error {
+	switch {
+	case errors.Is(err, errDrain):
 		return err
+	case isGate(err):
+		return f.full(ctx, fmt.Errorf("taking over %q: %w", found.path, err))
 	}
 	return &StorageError{Err: fmt.Errorf("taking over %q: %w", found.path, err)}
 }
