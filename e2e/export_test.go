@@ -13,6 +13,41 @@ import (
 	"time"
 )
 
+// TestExportKilled kills exports at random: the next one to the same name leaves its output alone behind.
+func TestExportKilled(t *testing.T) {
+	rng := random(t)
+	s := startSim(t, nil, synthetic(100, 1000)...)
+	c := newCampaign(t, s)
+	c.run(t, append([]string{"get", "--program", program}, fast...)...).want(t, 0)
+	for _, args := range [][]string{{"ecsv", c.dir}, {"--payload", "copy", "bagit", c.dir}} {
+		dir := t.TempDir()
+		export := append([]string{"manifest", "export", "-o", filepath.Join(dir, "out")}, args...)
+		left := 0
+		for range count(10, 100) {
+			p := launch(t, dir, nil, nil, binary("jwstbulk"), export...)
+			select {
+			case <-p.done:
+			case <-time.After(time.Duration(5+rng.IntN(60)) * time.Millisecond):
+				p.kill()
+			}
+			if names, err := filepath.Glob(filepath.Join(dir, "out.*")); err != nil || len(names) > 1 {
+				t.Fatalf("%s left %q (%v)", args, names, err)
+			} else if len(names) == 1 {
+				left++
+			}
+			if err := os.RemoveAll(filepath.Join(dir, "out")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		launch(t, dir, nil, nil, binary("jwstbulk"), export...).wait(t, time.Minute).want(t, 0)
+		names, err := os.ReadDir(dir)
+		if err != nil || len(names) != 1 || names[0].Name() != "out" {
+			t.Errorf("%s: beside the output are %v (%v)", args, names, err)
+		}
+		t.Logf("%s: a directory was left behind %d times", args, left)
+	}
+}
+
 // TestExport hands each exported form to the program it is for; what that downloads must have the recorded digests, and none
 // may hold the token.
 func TestExport(t *testing.T) {

@@ -103,5 +103,5 @@ func self(command string, now time.Time) Owner {
 	if command == "" {
 		command = filepath.Base(os.Args[0])
 	}
-	return Owner{Host: host, BootID: bootID(), PID: os.Getpid(), Started: now.UTC().Truncate(time.Millisecond), Command: command}
+	return Owner{Host: host, BootID: BootID(), PID: os.Getpid(), Started: now.UTC().Truncate(time.Millisecond), Command: command}
 }

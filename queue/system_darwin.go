@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bootID tells one boot of a machine from the next; "" if the system does not say.
-func bootID() string {
+// BootID tells one boot of a machine from the next; "" if the system does not say.
+func BootID() string {
 	id, err := unix.Sysctl("kern.bootsessionuuid")
 	if err != nil {
 		return ""

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bootID tells one boot of a machine from the next; "" if the system does not say.
-func bootID() string {
+// BootID tells one boot of a machine from the next; "" if the system does not say.
+func BootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""

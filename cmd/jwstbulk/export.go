@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -123,22 +122,5 @@ func runExport(ctx context.Context, o output, x exportOptions) (err error) {
 	if x.output == "" {
 		return write(o.stdout)
 	}
-	return writeNew(x.output, write)
-}
-
-// writeNew writes a file that appears whole or not at all.
-func writeNew(name string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return campaign.WriteNew(x.output, write)
 }

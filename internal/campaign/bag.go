@@ -40,7 +40,8 @@ type Bag struct {
 	Payload  Payload
 }
 
-// WriteBag makes a bag (RFC 8493) in a new directory. It is made beside its final name, so that what has that name is whole.
+// WriteBag makes a bag (RFC 8493) in a new directory. It is made beside its final name, so that what has that name is whole;
+// what it has written when it is killed, the next call for the same name removes.
 // Errors are those of the manifest, of manifest.WriteBag and of the disk.
 func WriteBag(ctx context.Context, to string, b Bag) (err error) {
 	h, err := FileHeader(b.Manifest)
@@ -48,27 +49,24 @@ func WriteBag(ctx context.Context, to string, b Bag) (err error) {
 		return err
 	}
 	to = filepath.Clean(to) // without a slash at the end, beside is not inside
-	dir, err := os.MkdirTemp(filepath.Dir(to), filepath.Base(to)+".*.tmp")
+	dir, done, err := scratchBeside(to)
 	if err != nil {
 		return fmt.Errorf("making the bag: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(dir))
-		}
-	}()
-	if err := b.write(ctx, dir, h); err != nil {
-		return fmt.Errorf("writing the bag: %w", err)
+	defer func() { err = errors.Join(err, done()) }()
+	bag := filepath.Join(dir, "bag")
+	if err := os.Mkdir(bag, 0o777); err != nil {
+		return fmt.Errorf("making the bag: %w", err)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { // as other directories, not as temporary ones
-		return err
+	if err := b.write(ctx, bag, h); err != nil {
+		return fmt.Errorf("writing the bag: %w", err)
 	}
 	beside, err := os.OpenRoot(filepath.Dir(to))
 	if err != nil {
 		return err
 	}
 	defer beside.Close() // what was written was flushed
-	return durable.Rename(beside, filepath.Base(dir), filepath.Base(to))
+	return durable.Rename(beside, filepath.Base(dir)+"/bag", filepath.Base(to))
 }
 
 func (b Bag) write(ctx context.Context, dir string, h manifest.Header) error {

@@ -30,3 +30,6 @@ func (c *Campaign) BeginThaw(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// SweepScratch tells which directories count as left behind.
+var SweepScratch = sweepScratch
