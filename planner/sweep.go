@@ -19,6 +19,7 @@ type sweep struct {
 	Service string   `json:"service,omitempty"` // keywords
 	Program string   `json:"program,omitempty"` // keywords of a programme …
 	Names   []string `json:"names,omitempty"`   // … or of files
+	Guides  []string `json:"guides,omitempty"`  // files: how the names of guide stars begin that are asked for, instead of the branch's own
 
 	Counted bool         `json:"counted,omitempty"` // Whole is known
 	Whole   int64        `json:"whole,omitempty"`   // rows of the whole
@@ -36,7 +37,7 @@ type question struct {
 	lo, hi float64 // the range of times that the question is about
 	count  func(ctx context.Context, extra ...mast.Filter) (int64, error)
 	fetch  func(ctx context.Context, extra ...mast.Filter) (*mast.Reply, error)
-	// take sets what a chunk brings from a reply.
+	// take sets what a chunk brings from a reply, and its children, if that gives rise to further questions.
 	take func(*mast.Reply, *queue.ChunkResult)
 	// times calls f with id and time (NaN if null) of each row; nil if rows need not be told apart.
 	times func(reply *mast.Reply, f func(id int64, t float64)) error
@@ -79,7 +80,7 @@ func (w *work) sweepWhole(ctx context.Context, c queue.Chunk, s sweep, q questio
 			q.take(reply, &out)
 			out.Rows, out.Requests = reply.Rows(), 1+int64(reply.Requests())
 			if short := n - reply.Rows(); short > 0 {
-				out.State, out.Error = queue.ChunkFailed, shortBy(q.what, short, n)
+				out.State, out.Error, out.Children = queue.ChunkFailed, shortBy(q.what, short, n), nil
 			}
 			out.Elapsed = w.cfg.Now().Sub(start)
 			return w.settle(ctx, c, out)
@@ -149,7 +150,7 @@ func (w *work) sweepRange(ctx context.Context, c queue.Chunk, s sweep, q questio
 		}
 	}
 	if len(s.Todo) > 0 || s.Seen < s.Whole && !s.Lame {
-		out.Children = []queue.NewChunk{s.chunk(c.Kind)}
+		out.Children = append(out.Children, s.chunk(c.Kind))
 	}
 	out.Elapsed = w.cfg.Now().Sub(start)
 	return w.settle(ctx, c, out)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"jwstbulk/internal/mast"
@@ -42,10 +44,15 @@ func (w *work) listFiles(ctx context.Context, c queue.Chunk) error {
 		return err
 	}
 	all := w.query.Branches()
-	if s.Branch < 0 || s.Branch >= len(all) || all[s.Branch].Service != s.Service {
+	if s.Branch < 0 || s.Branch >= len(all) || all[s.Branch].Service != s.Service && len(s.Guides) == 0 {
 		return fmt.Errorf("chunk %d asks branch %d of %d", c.ID, s.Branch, len(all))
 	}
-	whole := all[s.Branch].Query
+	branch, wanted := all[s.Branch], w.query.Files()
+	if len(s.Guides) > 0 {
+		branch = branch.Guides(s.Guides)
+		wanted = func(_, name string) bool { return product.GuideStar(name) && beginsIn(s.Guides, name) }
+	}
+	whole := branch.Query
 	lo, hi := rangeOf(whole, "date_obs_mjd")
 	return w.run(ctx, c, s, question{
 		what:   "keyword rows",
@@ -60,13 +67,44 @@ func (w *work) listFiles(ctx context.Context, c queue.Chunk) error {
 			w.report(kindFiles, 0)
 			return w.cfg.Archive.Keywords(ctx, s.Service, narrowed(whole, extra))
 		},
-		take: func(r *mast.Reply, out *queue.ChunkResult) { out.Products, out.Facts = w.keywordFiles(r), facts(r) },
+		take: func(r *mast.Reply, out *queue.ChunkResult) {
+			out.Products, out.Facts = w.keywordFiles(r, wanted), facts(r)
+			if branch.Service != query.GuideStarService {
+				out.Children = w.guideChunks(r, s.Branch)
+			}
+		},
 	})
 }
 
+func beginsIn(begins []string, name string) bool {
+	return slices.ContainsFunc(begins, func(b string) bool { return strings.HasPrefix(name, b) })
+}
+
+// guideChunks asks for the guide stars of those observations of a reply whose visits nothing but the reply tells. Several
+// replies may ask for the same ones: the files are folded by the queue.
+func (w *work) guideChunks(r *mast.Reply, branch int) []queue.NewChunk {
+	guidedBy := w.query.GuidedBy()
+	if guidedBy == nil {
+		return nil
+	}
+	programs := map[string][]string{} // how names begin, by programme: one question each
+	for f, err := range facts(r) {
+		if err != nil {
+			return nil // the rows are read again, and there it counts
+		}
+		if b := guidedBy(f.ObsID); b != "" && !slices.Contains(programs[product.Program(b)], b) {
+			programs[product.Program(b)] = append(programs[product.Program(b)], b)
+		}
+	}
+	var chunks []queue.NewChunk
+	for _, p := range slices.Sorted(maps.Keys(programs)) {
+		chunks = append(chunks, sweep{Branch: branch, Service: query.GuideStarService, Guides: programs[p]}.chunk(kindFiles))
+	}
+	return chunks
+}
+
 // keywordFiles makes files of keyword rows. The services do not say who may have a file: it is exclusive until its release.
-func (w *work) keywordFiles(r *mast.Reply) iter.Seq2[queue.ProductRow, error] {
-	wanted := w.query.Files()
+func (w *work) keywordFiles(r *mast.Reply, wanted func(obsID, name string) bool) iter.Seq2[queue.ProductRow, error] {
 	now := w.cfg.Now()
 	return func(yield func(queue.ProductRow, error) bool) {
 		for f, err := range facts(r) {

@@ -170,7 +170,7 @@ func newObsSet(asked []string) obsSet {
 			s.prefixes = append(s.prefixes, fmt.Sprintf("jw%05d%03d", p, o), fmt.Sprintf("jw%05d-o%03d", p, o))
 		case product.Digits(a):
 			s.ids[a] = true
-		case strings.ContainsAny(a, "*?["):
+		case isGlob(a):
 			s.globs = append(s.globs, a)
 		default:
 			s.exact[a] = true
@@ -189,8 +189,10 @@ func (s obsSet) has(obsID string, obsid int64) bool {
 		slices.ContainsFunc(s.prefixes, func(p string) bool { return strings.HasPrefix(obsID, p) })
 }
 
-// guides reports whether a guide-star file belongs to a visit of which something was asked for: it guided all that was
-// observed then.
+func isGlob(v string) bool { return strings.ContainsAny(v, "*?[") }
+
+// guides reports whether a guide-star file belongs to a visit of which something was asked for, but by a glob: it guided all
+// that was observed then.
 func (s obsSet) guides(name string) bool {
 	visit, _, _ := strings.Cut(name, "_")
 	if !product.GuideStar(name) || len(visit) != 13 {
@@ -202,9 +204,6 @@ func (s obsSet) guides(name string) bool {
 			begin += rest[:3]
 		}
 		begin, _, _ = strings.Cut(begin, "_")
-		if i := strings.IndexAny(begin, "*?["); i >= 0 {
-			begin = begin[:i]
-		}
 		return len(begin) >= 10 && strings.HasPrefix(visit, begin)
 	}
 	for asked := range s.exact {
@@ -212,7 +211,7 @@ func (s obsSet) guides(name string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(s.prefixes, within) || slices.ContainsFunc(s.globs, within)
+	return slices.ContainsFunc(s.prefixes, within)
 }
 
 // countBranches is the number of requests that the criteria need.

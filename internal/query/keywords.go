@@ -87,7 +87,7 @@ func (q Query) fileCriteria() []criterion {
 		}
 	}
 	add("--program", q.Programs, []part{{filter: mast.Filter{Column: "program", Values: q.Programs}}})
-	add("--obs", q.Obs, textParts("fileSetName", "", fileSets(q.Obs, q.GuideStars)))
+	add("--obs", q.Obs, textParts(fileSetColumn, "", fileSets(q.Obs, q.GuideStars)))
 	add("--instrument", q.Instruments, []part{{}}) // chooses the services
 	add("--exp-type", q.ExpTypes, textParts("exp_type", "", q.ExpTypes))
 	var dates []part
@@ -106,12 +106,15 @@ func (q Query) fileCriteria() []criterion {
 	return cs
 }
 
+// fileSetColumn is what the keyword services call a file set.
+const fileSetColumn = "fileSetName"
+
 // fileSets gives patterns of the file sets that observations may have files in: a file set is an exposure without its
 // detector, a visit's guide star, or a level-3 product. Files are told apart by obsSet.
 func fileSets(obs []string, guideStars bool) []string {
 	var out []string
 	for _, v := range obs {
-		if program, number, ok := strings.Cut(v, "-o"); ok && guideStars && len(number) >= 3 && product.Digits(number[:3]) {
+		if program, number, ok := strings.Cut(v, "-o"); ok && guideStars && !isGlob(v) && len(number) >= 3 && product.Digits(number[:3]) {
 			out = append(out, program+number[:3]+"*") // the visits of the observation that a product combines
 		}
 		if p, o, ok := programObs(v); ok {
@@ -127,7 +130,8 @@ func fileSets(obs []string, guideStars bool) []string {
 	return slices.Compact(out)
 }
 
-// fileBranches combines the criteria with the services of the instruments, in a fixed order.
+// fileBranches combines the criteria with the services of the instruments, in a fixed order. The guide stars of what a glob of
+// --obs matches are not among them: see GuidedBy.
 func (q Query) fileBranches() []Branch {
 	services := []string{"Fgs", "Miri", "Nircam", "Niriss", "Nirspec"}
 	if len(q.Instruments) > 0 {
@@ -136,11 +140,61 @@ func (q Query) fileBranches() []Branch {
 	if q.GuideStars { // they belong to visits, whatever instrument those were for
 		services = append(services, GuideStarService)
 	}
+	known := fileSets(slices.DeleteFunc(slices.Clone(q.Obs), isGlob), q.GuideStars)
 	var out []Branch
 	for _, b := range branches(q.fileCriteria()) {
 		for _, s := range services {
+			if s == GuideStarService && len(q.Obs) > 0 && !slices.ContainsFunc(b.Filters, func(f mast.Filter) bool {
+				return f.Column == fileSetColumn && slices.Contains(known, f.FreeText)
+			}) {
+				continue
+			}
 			out = append(out, Branch{s, mast.Query{Filters: b.Filters[1:]}}) // all but the collection, which these services do not have
 		}
 	}
 	return out
+}
+
+// GuidedBy returns how the names of guide-star files begin that an observation brings into a query by keywords: with its
+// visit, or for one that combines several with its number; "" unless a glob of --obs matches the observation. It is nil if
+// there is no glob, or no guide stars are wanted. What else --obs can name says its visits by itself, and is asked for by
+// Branches; of a glob only the observations that it matches tell them.
+func (q Normal) GuidedBy() func(obsID string) string {
+	globs := slices.DeleteFunc(slices.Clone(q.Obs), func(v string) bool { return !isGlob(v) })
+	if !q.GuideStars || len(globs) == 0 {
+		return nil
+	}
+	return func(obsID string) string {
+		if obsID = strings.ToLower(obsID); !matches(globs, obsID) {
+			return ""
+		}
+		return guidesOf(obsID)
+	}
+}
+
+// guidesOf returns how the names of an observation's guide-star files begin; "" for one whose visits its name does not tell.
+func guidesOf(obsID string) string {
+	const program, number = len("jw12345"), len("123")
+	if begin, rest, ok := strings.Cut(obsID, "-o"); ok && len(begin) == program && len(rest) >= number {
+		return begin + rest[:number]
+	}
+	visit, _, _ := strings.Cut(obsID, "_")
+	if len(visit) != program+2*number || !product.Digits(visit[2:]) {
+		return ""
+	}
+	return visit + "_"
+}
+
+// Guides turns one of the query's Branches into the question for the guide-star files whose names begin in one of these
+// ways, or more: the service takes one pattern.
+func (b Branch) Guides(begins []string) Branch {
+	common := begins[0]
+	for _, s := range begins {
+		for !strings.HasPrefix(s, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	filters := slices.DeleteFunc(slices.Clone(b.Query.Filters), func(f mast.Filter) bool { return f.Column == fileSetColumn })
+	b.Service, b.Query.Filters = GuideStarService, append(filters, mast.Filter{Column: fileSetColumn, FreeText: common + "*"})
+	return b
 }
