@@ -96,6 +96,9 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 	if err := durable.MkdirAll(c.Root, StateDir+"/spool"); err != nil {
 		return nil, err
 	}
+	if err := mast.SweepSpool(cfg.Archive.Spool); err != nil {
+		return nil, err
+	}
 	if c.Client, err = mast.New(cfg.Archive); err != nil {
 		return nil, err
 	}

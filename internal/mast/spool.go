@@ -2,8 +2,12 @@ package mast
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // spool is the temporary file that holds the rows of one reply, page by page, in blocks. A block is a sequence of cells:
@@ -17,17 +21,38 @@ type spool struct {
 // blockSize is the size of a block; the last row of a block may exceed it.
 const blockSize = 128 << 10
 
-// newSpool makes the file, mode 0600, and removes its name at once: however this process ends, nothing is left behind.
+const spoolPrefix = "jwstbulk-reply-"
+
+// newSpool makes the file, mode 0600, and removes its name at once: however this process ends after that, nothing is left
+// behind.
 func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "jwstbulk-reply-*")
+	f, err := os.CreateTemp(dir, spoolPrefix+"*")
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file for a reply: %w", err)
 	}
-	if err := os.Remove(f.Name()); err != nil {
+	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) { // SweepSpool may have been faster
 		_ = f.Close() // the first error is the one to report
 		return nil, fmt.Errorf("making a temporary file for a reply: %w", err)
 	}
 	return &spool{file: f}, nil
+}
+
+// SweepSpool removes from a Config.Spool what was left by processes that were killed between making a file and removing its
+// name. It may be called while others use the directory: to them a name means nothing.
+func SweepSpool(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("looking for old replies: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), spoolPrefix) || !e.Type().IsRegular() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing an old reply: %w", err)
+		}
+	}
+	return nil
 }
 
 func (s *spool) close() error { return s.file.Close() }
