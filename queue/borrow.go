@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"path"
 )
 
 // Borrow puts the files of a shard into this queue, which is a task's own: all pending, in one transaction. A URI that is
@@ -46,10 +45,7 @@ func (t *tx) borrow(ctx context.Context, l Loan) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	folder := path.Dir(l.Path)
-	if folder == "." {
-		folder = ""
-	}
+	folder, file := splitPath(l.Path)
 	dirID, err := t.dir(ctx, folder)
 	if err != nil {
 		return 0, err
@@ -62,7 +58,7 @@ func (t *tx) borrow(ctx context.Context, l Loan) (int64, error) {
 	if l.ReleaseAt != 0 {
 		release = l.ReleaseAt
 	}
-	n, id, err := t.exec(ctx, borrowFile, stemID, name, kindID, dirID, pathHash(l.Path), known(l.Size), flag(l.Exact),
+	n, id, err := t.exec(ctx, borrowFile, stemID, name, kindID, dirID, pathHash(folder, file), known(l.Size), flag(l.Exact),
 		bytesOrNull(l.Checksum), release, l.Tries, l.Checks, bytesOrNull(l.LastSHA), bytesOrNull(l.Want))
 	if err != nil || n == 0 || l.Part == nil || !isToken(l.Part.Token) {
 		return n, err

@@ -53,3 +53,8 @@ func (r *Reader) Text(ctx context.Context, sql string) (s string, err error) {
 	})
 	return s, err
 }
+
+// PathHash and NearHash are the hashes of the indexes.
+func PathHash(path string) int64 { return pathHash(splitPath(path)) }
+
+func NearHash(s string) int64 { return nearHash(s) }

@@ -287,7 +287,7 @@ func (f Filter) args() []any {
 		out = append(out, name)
 	}
 	if f.Path != "" {
-		out = append(out, pathHash(f.Path), f.Path)
+		out = append(out, pathHash(splitPath(f.Path)), f.Path)
 	}
 	if f.QueryID != 0 {
 		out = append(out, f.QueryID)

@@ -128,9 +128,9 @@ func (in *ingest) notFresh(f freshFile, old knownFile) error {
 	}
 	in.duplicate -= f.repeats
 	in.repeated(now.known, f.repeats)
-	if s, ok := in.seen[f.URI]; ok && s.id == f.id {
+	if s, ok := in.seen.get(f.URI); ok && s.id == f.id {
 		s.id, s.known = now.id, now.known
-		in.seen[f.URI] = s
+		in.seen.put(f.URI, s)
 	}
 	for i := 0; i < len(in.pairs); i += 2 {
 		if in.pairs[i] == f.id {

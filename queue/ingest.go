@@ -23,7 +23,7 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 			tx: t, ctx: ctx, queryID: c.QueryID, layout: out.Layout, rules: map[string]*ruleCount{}, stems: map[string]int64{},
 			insertFiles: insertFiles(), insertPairs: insertPairs(), selectKnownMany: selectKnownMany(), updateFactsMany: updateFactsMany(),
 			insertOmittedMany: insertOmittedMany(),
-			seen:              make(map[string]seenFile, min(max(out.Rows, 0), maxSeen)), left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
+			seen:              newSeenFiles(out.Rows), left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
 		}
 		return in.finish(c, out)
 	})
@@ -58,7 +58,7 @@ type ingest struct {
 	added                  Count
 	rules                  map[string]*ruleCount
 	stems                  map[string]int64
-	seen                   map[string]seenFile   // files of this chunk by URI
+	seen                   seenFiles
 	left                   map[leftOut]bool      // files of this chunk that rules left out
 	fresh                  []freshFile           // files that seem to be new, not inserted yet; their ids follow each other
 	lastID                 int64                 // the greatest id of a file, those of fresh included
@@ -170,7 +170,7 @@ func (in *ingest) meetFiles(rows []NewFile) error {
 	}
 	uris := make([]string, 0, batchSize)
 	for _, f := range rows {
-		if _, met := in.seen[f.URI]; !met {
+		if _, met := in.seen.get(f.URI); !met {
 			uris = append(uris, f.URI)
 		}
 	}
@@ -218,7 +218,7 @@ func (in *ingest) file(f NewFile) error {
 		return errors.New("storing a file: it has no URI")
 	}
 	in.rows++
-	old, met := in.seen[f.URI]
+	old, met := in.seen.get(f.URI)
 	if met && old.covers(f) {
 		in.repeat(old)
 	} else {

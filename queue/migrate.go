@@ -83,18 +83,18 @@ SELECT f.id, d.path, f.name FROM file f JOIN dir d ON d.id = f.dir_id
 WHERE f.id > CAST(? AS INTEGER) ORDER BY f.id LIMIT CAST(? AS INTEGER)`
 	type place struct {
 		id   int64
-		path string
+		hash int64
 	}
 	last := int64(0)
 	for {
 		page := make([]place, 0, pageSize)
 		err := c.query(ctx, list, []any{last, pageSize}, func(r row) error {
-			page = append(page, place{r.int(0), pathIn(r.str(1), r.str(2))})
+			page = append(page, place{r.int(0), pathHash(r.str(1), r.str(2))})
 			return nil
 		})
 		for _, p := range page {
 			if err == nil {
-				_, _, err = c.exec(ctx, `UPDATE file SET path_hash=? WHERE id=?`, pathHash(p.path), p.id)
+				_, _, err = c.exec(ctx, `UPDATE file SET path_hash=? WHERE id=?`, p.hash, p.id)
 			}
 			last = p.id
 		}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxNames bounds each memory of names; a full one is dropped, not evicted, since looking up again is cheap.
@@ -221,42 +222,65 @@ func suffixOf(name string) string {
 	return name[i+1:]
 }
 
-// FNV-1a with 64 bits.
-const (
-	fnvOffset = 14695981039346656037
-	fnvPrime  = 1099511628211
-)
+// fnvOffset is the hash of no bytes by FNV-1a with 64 bits.
+const fnvOffset uint64 = 14695981039346656037
 
-// hash64 is FNV-1a with 64 bits, as SQLite's signed integer.
-func hash64(s string) int64 {
-	h := uint64(fnvOffset)
+// fnv goes on with a hash.
+func fnv(h uint64, s string) uint64 {
 	for i := range len(s) {
 		h ^= uint64(s[i])
-		h *= fnvPrime
+		h *= 1099511628211
 	}
-	return int64(h)
+	return h
 }
+
+// hash64 is FNV-1a as SQLite's signed integer.
+func hash64(s string) int64 { return int64(fnv(fnvOffset, s)) }
 
 // nearHash is a hash for an index in which what begins alike lies close together: a chunk, or a page of an offer, then changes
 // a few pages of it, not one for each row. The upper 20 bits are of s up to the first underscore behind its last slash, of a
 // product that is its folder and visit; the lower 43 are of all of s. It is positive.
 func nearHash(s string) int64 {
-	near := strings.LastIndexByte(s, '/') + 1
-	near += max(strings.IndexByte(s[near:], '_'), 0)
-	var upper uint64
-	h := uint64(fnvOffset)
-	for i := range len(s) {
-		if i == near {
-			upper = h
-		}
-		h ^= uint64(s[i])
-		h *= fnvPrime
-	}
-	return max(int64(upper>>44<<43|h&(1<<43-1)), 1)
+	i := strings.LastIndexByte(s, '/') + 1
+	i += max(strings.IndexByte(s[i:], '_'), 0)
+	upper := fnv(fnvOffset, s[:i])
+	return near(upper, fnv(upper, s[i:]))
 }
 
-// pathHash finds paths that are the same but for case.
-func pathHash(p string) int64 { return nearHash(strings.ToLower(p)) }
+func near(upper, all uint64) int64 { return max(int64(upper>>44<<43|all&(1<<43-1)), 1) }
+
+// pathHash finds paths that are the same but for case: it is nearHash of the path in lower case.
+func pathHash(folder, name string) int64 {
+	upper := fnvOffset
+	if folder != "" {
+		upper = fnv(fnvLower(upper, folder), "/")
+	}
+	i := max(strings.IndexByte(name, '_'), 0)
+	upper = fnvLower(upper, name[:i])
+	return near(upper, fnvLower(upper, name[i:]))
+}
+
+// fnvLower is fnv of s in lower case.
+func fnvLower(h uint64, s string) uint64 {
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			return fnv(h, strings.ToLower(s[i:]))
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		h ^= uint64(c)
+		h *= 1099511628211
+	}
+	return h
+}
+
+// splitPath cuts a path into its folder, "" for the campaign's own directory, and its name.
+func splitPath(p string) (folder, name string) {
+	i := strings.LastIndexByte(p, '/')
+	return p[:max(i, 0)], p[i+1:]
+}
 
 // sanitise makes text from outside fit for a terminal and a log: control characters become spaces, at most 1 KiB.
 func sanitise(s string) string {

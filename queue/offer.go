@@ -46,14 +46,16 @@ func (cfg OfferConfig) withDefaults() OfferConfig {
 // offer is one call of Offer.
 type offer struct {
 	*tx
-	ctx   context.Context // of the one call this value lives in
-	cfg   OfferConfig
-	rep   OfferReport
-	until map[parkKey]*ParkedUntil
-	paths map[int64]string // of dir rows
-	scan  scanner          // of holders
-	run   run              // files that are not written yet
-	moved map[tallyKey]Count
+	ctx    context.Context // of the one call this value lives in
+	cfg    OfferConfig
+	rep    OfferReport
+	until  map[parkKey]*ParkedUntil
+	paths  map[int64]string // of dir rows
+	scan   scanner          // of holders
+	run    run              // files that are not written yet
+	list   []placing        // the page
+	shared [][3]int64       // stem, kind and folder of its files
+	moved  map[tallyKey]Count
 
 	folders folders
 }
@@ -64,7 +66,8 @@ func (o *offer) all(queryID int64) error {
 		if err := o.ctx.Err(); err != nil {
 			return err
 		}
-		page, err := o.planned(last, queryID)
+		err := o.planned(last, queryID)
+		page := o.list
 		if err == nil {
 			err = o.page(page)
 		}
@@ -84,10 +87,9 @@ const listPlanned = `
 SELECT id, stem_id, name, kind_id, obs_dir_id, size_bytes, exact, release_at, query_id, dir_id, path_hash
 FROM file WHERE id > ?1 AND state = 'planned' AND (?2 = 0 OR query_id = ?2) ORDER BY id LIMIT ?3`
 
-// planned reads the planned files behind a row.
-func (o *offer) planned(last, queryID int64) ([]placing, error) {
-	page := make([]placing, 0, pageSize)
-	shared := make([][3]int64, 0, pageSize) // stem, kind, folder
+// planned reads the planned files behind a row: the next page.
+func (o *offer) planned(last, queryID int64) error {
+	page, shared := o.list[:0], o.shared[:0]
 	err := o.query(o.ctx, listPlanned, []any{last, queryID, pageSize}, func(r row) error {
 		shared = append(shared, [3]int64{r.int(1), r.int(3), r.int(4)})
 		page = append(page, placing{File: File{
@@ -101,7 +103,8 @@ func (o *offer) planned(last, queryID int64) ([]placing, error) {
 			err = o.share(&page[i].File, shared[i][0], shared[i][1], shared[i][2])
 		}
 	}
-	return page, err
+	o.list, o.shared = page, shared
+	return err
 }
 
 // share adds to a file, whose URI is the name alone yet, what it has in common with others.

@@ -46,7 +46,7 @@ func (o *offer) place(p *placing) error {
 	if p.proposed = p.pathHash < 0 && proposed == p.folder; p.proposed {
 		p.hash = -p.pathHash
 	} else {
-		p.hash = pathHash(p.Path)
+		p.hash = pathHash(p.folder, name)
 	}
 	return err
 }

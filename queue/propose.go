@@ -18,7 +18,7 @@ func (in *ingest) propose(f NewFile, name string) (dirID, hash any, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return id, -pathHash(pathIn(folder, name)), nil
+	return id, -pathHash(folder, name), nil
 }
 
 // dirMemo is the directory that one kind of use asked for last: rows that follow each other mostly share theirs.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path"
 	"path/filepath"
 )
 
@@ -184,10 +183,7 @@ func (t *tx) restore(ctx context.Context, f File) error {
 	if err != nil {
 		return err
 	}
-	folder := path.Dir(f.Path)
-	if folder == "." {
-		folder = ""
-	}
+	folder, file := splitPath(f.Path)
 	dirID, err := t.dir(ctx, folder)
 	if err != nil {
 		return err
@@ -200,7 +196,7 @@ func (t *tx) restore(ctx context.Context, f File) error {
 	if err != nil {
 		return err
 	}
-	_, id, err := t.exec(ctx, restoreFile, stemID, name, kindID, nil, dirID, pathHash(f.Path), f.Size,
+	_, id, err := t.exec(ctx, restoreFile, stemID, name, kindID, nil, dirID, pathHash(folder, file), f.Size,
 		f.SHA256, f.MD5, string(f.Proof), orNull(f.Source), headerID, date, f.RunID, f.FinishedAt.UnixMilli(), orNull(f.Flagged))
 	if err != nil {
 		return fmt.Errorf("restoring %q: %w", f.URI, err)

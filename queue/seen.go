@@ -28,10 +28,39 @@ func (in *ingest) remember(f NewFile, now, before seenFile) {
 	if before.own && !f.Own {
 		now.obsID, now.own = before.obsID, before.own
 	}
-	if len(in.seen) >= maxSeen {
-		clear(in.seen)
+	in.seen.put(f.URI, now)
+}
+
+// seenFiles are the files that a chunk has taken in, by URI: in a slice, since a map would allocate each.
+type seenFiles struct {
+	index map[string]int
+	files []seenFile
+}
+
+func newSeenFiles(rows int64) seenFiles {
+	n := min(max(rows, 0), maxSeen)
+	return seenFiles{make(map[string]int, n), make([]seenFile, 0, n)}
+}
+
+func (s *seenFiles) get(uri string) (f seenFile, ok bool) {
+	i, ok := s.index[uri]
+	if !ok {
+		return f, false
 	}
-	in.seen[f.URI] = now
+	return s.files[i], true
+}
+
+func (s *seenFiles) put(uri string, f seenFile) {
+	if i, ok := s.index[uri]; ok {
+		s.files[i] = f
+		return
+	}
+	if len(s.files) >= maxSeen {
+		clear(s.index)
+		s.files = s.files[:0]
+	}
+	s.index[uri] = len(s.files)
+	s.files = append(s.files, f)
 }
 
 // leftOut is a file that a rule left out.
