@@ -23,7 +23,7 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 			tx: t, ctx: ctx, queryID: c.QueryID, layout: out.Layout, rules: map[string]*ruleCount{}, stems: map[string]int64{},
 			insertFiles: insertFiles(), insertPairs: insertPairs(), selectKnownMany: selectKnownMany(), updateFactsMany: updateFactsMany(),
 			insertOmittedMany: insertOmittedMany(),
-			seen:              newSeenFiles(out.Rows), left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
+			seen:              seenFiles{rows: out.Rows}, left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
 		}
 		return in.finish(c, out)
 	})

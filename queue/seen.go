@@ -33,13 +33,9 @@ func (in *ingest) remember(f NewFile, now, before seenFile) {
 
 // seenFiles are the files that a chunk has taken in, by URI: in a slice, since a map would allocate each.
 type seenFiles struct {
+	rows  int64 // that the chunk has, or fewer
 	index map[string]int
 	files []seenFile
-}
-
-func newSeenFiles(rows int64) seenFiles {
-	n := min(max(rows, 0), maxSeen)
-	return seenFiles{make(map[string]int, n), make([]seenFile, 0, n)}
 }
 
 func (s *seenFiles) get(uri string) (f seenFile, ok bool) {
@@ -54,6 +50,10 @@ func (s *seenFiles) put(uri string, f seenFile) {
 	if i, ok := s.index[uri]; ok {
 		s.files[i] = f
 		return
+	}
+	if s.index == nil {
+		n := min(max(s.rows, 0), maxSeen)
+		s.index, s.files = make(map[string]int, n), make([]seenFile, 0, n)
 	}
 	if len(s.files) >= maxSeen {
 		clear(s.index)
