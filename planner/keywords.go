@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -72,7 +73,7 @@ func (w *work) join(ctx context.Context, c queue.Chunk) error {
 	var chunks []queue.NewChunk
 	byName := map[string][]string{}
 	groups := slices.SortedFunc(maps.Keys(counts), func(a, b group) int {
-		return strings.Compare(a.service+"/"+a.program, b.service+"/"+b.program)
+		return cmp.Or(cmp.Compare(a.program, b.program), cmp.Compare(a.service, b.service)) // rows of a programme lie together
 	})
 	for _, g := range groups {
 		if few, ok := names[g]; ok {
