@@ -34,11 +34,17 @@ type world struct {
 
 	skipAhead time.Duration     // how far the queue's clock is ahead
 	transport http.RoundTripper // in place of the network
+	headers   time.Duration     // how long the headers of a file are waited for
+	hurried   bool              // look-ups of copies get no more time than outside tests
 	unchecked bool              // run does not look for strays
 	bucket    string            // address of the public copy; "" for none
 
 	tune func(*fetcher.Fetcher) // called before each run; nil: nothing to do
 }
+
+// patient is longer than any answer takes on a machine that is busy with other things. Where it runs out an answer is really
+// missing: how often a file is asked for, and where it comes from, must not depend on how fast the test is.
+const patient = time.Minute
 
 // notes is a Reporter that remembers.
 type notes struct {
@@ -74,8 +80,8 @@ func newWorld(t testing.TB, cfg masttest.Config, files ...masttest.File) *world 
 		t.Fatal(err)
 	}
 	cfg.Catalog = cat
-	w := &world{t: t, server: masttest.Start(t, cfg), dir: t.TempDir(), sums: true, sizes: true}
-	w.cfg = fetcher.Config{Jobs: 4, Rate: -1, Linger: 30 * time.Second, Stall: 2 * time.Second, MaxOutage: 20 * time.Second}
+	w := &world{t: t, server: masttest.Start(t, cfg), dir: t.TempDir(), sums: true, sizes: true, headers: patient}
+	w.cfg = fetcher.Config{Jobs: 4, Rate: -1, Linger: 30 * time.Second, Stall: patient, MaxOutage: 20 * time.Second}
 	return w
 }
 
@@ -172,7 +178,7 @@ func (w *world) run(ctx context.Context) (fetcher.Result, error) {
 	w.must(err)
 	defer root.Close()
 	client, err := mast.New(mast.Config{BaseURL: w.server.URL, Token: mast.NewToken(w.token), Connections: w.cfg.Jobs,
-		HeaderTimeout: 3 * time.Second, RetryFor: 2 * time.Second, Spool: w.t.TempDir(), Transport: w.transport})
+		HeaderTimeout: w.headers, RetryFor: 2 * time.Second, Spool: w.t.TempDir(), Transport: w.transport})
 	w.must(err)
 	defer client.Close()
 	w.notes = &notes{ended: map[string]string{}}
@@ -180,7 +186,7 @@ func (w *world) run(ctx context.Context) (fetcher.Result, error) {
 	cfg.Queue, cfg.Root, cfg.Reporter = q, root, w.notes
 	cfg.Source, cfg.Archive = fetcher.MAST{Client: client}, fetcher.MAST{Client: client}
 	if w.bucket != "" {
-		b, err := mast.NewBucket(mast.Config{Token: mast.NewToken(w.token), HeaderTimeout: 3 * time.Second}, w.bucket)
+		b, err := mast.NewBucket(mast.Config{Token: mast.NewToken(w.token), HeaderTimeout: w.headers}, w.bucket)
 		w.must(err)
 		defer b.Close()
 		cfg.Mirror = fetcher.S3{Client: client, Bucket: b}
@@ -189,6 +195,9 @@ func (w *world) run(ctx context.Context) (fetcher.Result, error) {
 	w.must(err)
 	f, err := fetcher.New(cfg)
 	w.must(err)
+	if w.bucket != "" && !w.hurried {
+		fetcher.SetLookUps(f, patient, patient)
+	}
 	if w.tune != nil {
 		w.tune(f)
 	}

@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,6 +28,8 @@ type locator struct {
 	must   bool                                    // there is no other source: attempts wait, and get the error
 	notify func(string)
 	wake   chan struct{} // run has something to do
+	wait   time.Duration // locateWait
+	limit  time.Duration // locateLimit
 
 	mu       sync.Mutex // guards all below
 	names    map[string]string
@@ -43,6 +46,7 @@ type locator struct {
 
 func newLocator(m Mirror, must bool, ahead func(context.Context) ([]string, error), notify func(string)) *locator {
 	return &locator{mirror: m, ahead: ahead, must: must, notify: notify, wake: make(chan struct{}, 1),
+		wait: locateWait, limit: locateLimit,
 		names: map[string]string{}, wanted: map[string]bool{}, changed: make(chan struct{})}
 }
 
@@ -62,7 +66,7 @@ func (l *locator) run(ctx context.Context) {
 // find returns what the mirror calls a file, "" if it has no copy. known is false if that could not be found out in time.
 // The error is that ctx ended, or, where there is no other source, why it could not be found out.
 func (l *locator) find(ctx context.Context, uri string) (name string, known bool, err error) {
-	t := time.NewTimer(locateWait)
+	t := time.NewTimer(l.wait)
 	defer t.Stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,7 +81,7 @@ func (l *locator) find(ctx context.Context, uri string) (name string, known bool
 			return "", false, l.err
 		}
 		now := time.Now()
-		if !l.must && (now.Before(l.rest) || !l.began.IsZero() && now.Sub(l.began) >= locateWait) {
+		if !l.must && (now.Before(l.rest) || !l.began.IsZero() && now.Sub(l.began) >= l.wait) {
 			return "", false, nil
 		}
 		l.wanted[uri] = true
@@ -105,7 +109,7 @@ func (l *locator) find(ctx context.Context, uri string) (name string, known bool
 	}
 }
 
-var errLate = fmt.Errorf("no answer within %v", locateWait)
+var errLate = errors.New("no answer in time")
 
 // forget has a file count as one without a copy from now on.
 func (l *locator) forget(uri string) {
@@ -142,7 +146,7 @@ func (l *locator) lookUp(ctx context.Context) (again bool) {
 	if len(uris) == 0 {
 		return false
 	}
-	within, cancel := context.WithTimeout(ctx, locateLimit)
+	within, cancel := context.WithTimeout(ctx, l.limit)
 	defer cancel()
 	names, err := l.mirror.Locate(within, uris)
 	if ctx.Err() != nil {

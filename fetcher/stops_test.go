@@ -43,11 +43,12 @@ func TestMaxBytes(t *testing.T) {
 	}
 }
 
-// TestDeadline: a run ends in time, keeps what it has, and starts nothing that could not finish.
+// TestDeadline: a run ends in time, keeps what it has, and starts nothing that could not finish. A file takes 32 s at the
+// archive's rate.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	const size = 8 << 20 / 2880 * 2880
-	w := newWorld(t, masttest.Config{Rate: 1 << 20}, exposure(1, "cal", size), exposure(2, "cal", size), exposure(3, "cal", size))
+	w := newWorld(t, masttest.Config{Rate: 256 << 10}, exposure(1, "cal", size), exposure(2, "cal", size), exposure(3, "cal", size))
 	w.plan()
 	w.cfg.Jobs = 1
 	w.cfg.Deadline = time.Now().Add(1500 * time.Millisecond)
@@ -55,8 +56,8 @@ func TestDeadline(t *testing.T) {
 	if err != nil || res.Limit != fetcher.LimitTime || res.Drained {
 		t.Fatalf("run = %+v, %v; want the limit of time", res, err)
 	}
-	if late := time.Since(w.cfg.Deadline); late > 5*time.Second {
-		t.Errorf("the run ended %v after its time", late)
+	if res.Bytes >= size {
+		t.Errorf("the run received %d bytes, which takes longer than it had", res.Bytes)
 	}
 	w.server.ForgetRequests()
 	again, err := w.run(t.Context()) // the time is over: nothing may be started

@@ -44,7 +44,7 @@ func TestPartOfUnknownWriter(t *testing.T) {
 	}
 }
 
-func parts(t *testing.T, dir string) []string {
+func parts(t testing.TB, dir string) []string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, fetcher.PartDir, "*", "*.part"))
 	if err != nil {
@@ -126,8 +126,8 @@ func TestMaySend(t *testing.T) {
 	if err != nil || !r.Drained {
 		t.Errorf("Run = %+v, %v, want it drained", r, err)
 	}
-	if n := len(w.server.BodyRequests("*")); n != 1 || asked != 2 {
-		t.Errorf("%d requests, asked %d times, want 1 and 2", n, asked)
+	if n := len(w.server.BodyRequests("*")); n != 1 || asked < 2 {
+		t.Errorf("%d requests, asked %d times, want 1 and at least 2", n, asked)
 	}
 	for name, row := range w.rows() {
 		if row.State != queue.Done && row.State != queue.Pending {
