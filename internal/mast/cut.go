@@ -30,13 +30,14 @@ type cutter struct {
 	names   int                     // bytes of all names
 	width   int                     // values of the longest row, if they are arrays
 	seams   []seam                  // of the last row that was learned: one before each value, and one at the end; or none
+	between []byte                  // their texts, one behind the other: no more than that row, whatever other rows had
 	text    []byte                  // scratch: a string without its escapes
 }
 
 // seam is the text before a value of a row, from the end of the previous value on: `{"obsID":`, `, "size": `, or in an array
 // just a comma.
 type seam struct {
-	text   []byte
+	end    int // of its text in cutter.between
 	column int
 }
 
@@ -59,21 +60,22 @@ func (c *cutter) row(b []byte) (int, error) {
 
 // follow cuts a row that differs from the last one that was learned in nothing but simple values.
 func (c *cutter) follow(b []byte) (n int, ok bool) {
-	for i := range c.seams {
-		s := &c.seams[i]
-		if !bytes.HasPrefix(b[n:], s.text) {
+	start := 0
+	for i, s := range c.seams {
+		text := c.between[start:s.end]
+		if !bytes.HasPrefix(b[n:], text) {
 			return 0, false
 		}
-		n += len(s.text)
+		n, start = n+len(text), s.end
 		if i == len(c.seams)-1 {
 			return n, true
 		}
-		k, text, length := simple(b[n:])
+		k, value, length := simple(b[n:])
 		if length == 0 {
 			return 0, false
 		}
 		if k != isNull && s.column >= 0 {
-			c.block = appendCell(c.block, s.column, k, text)
+			c.block = appendCell(c.block, s.column, k, value)
 		}
 		n += length
 	}
@@ -160,7 +162,7 @@ func plain(b []byte) int {
 // learn cuts any row, and takes its seams for the rows that follow.
 func (c *cutter) learn(b []byte) (int, error) {
 	dec := newDecoder(bytes.NewBuffer(b)) // which it takes for its own buffer: offsets are those in b
-	c.seams = c.seams[:0]
+	c.seams, c.between = c.seams[:0], c.between[:0]
 	n, err := c.values(dec, b)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, errMore
@@ -273,11 +275,6 @@ func (c *cutter) value(column int, value jsontext.Value) {
 }
 
 func (c *cutter) seam(text []byte, column int) {
-	i := len(c.seams)
-	if i == cap(c.seams) {
-		c.seams = append(c.seams, seam{})
-	}
-	c.seams = c.seams[:i+1]
-	s := &c.seams[i]
-	s.text, s.column = append(s.text[:0], text...), column
+	c.between = append(c.between, text...)
+	c.seams = append(c.seams, seam{len(c.between), column})
 }

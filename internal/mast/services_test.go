@@ -282,6 +282,48 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// What rows have between their values takes no more memory than one row, however they differ.
+//
+// It runs alone, for it looks at the heap of the whole process.
+func TestMemoryOfUnevenRows(t *testing.T) {
+	const rows = 64
+	var heap uint64
+	body, w := io.Pipe() // which holds nothing back: what was written was read
+	go func() {
+		blanks, names := strings.Repeat(" ", 512<<10), ""
+		_, _ = io.WriteString(w, `{"data":[{}`)
+		for i := range rows - 1 {
+			_, _ = fmt.Fprintf(w, `,{%s%s"column%d":0}`, names, blanks, i)
+			names += fmt.Sprintf(`"column%d":0,`, i)
+		}
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		heap = stats.HeapAlloc
+		_, _ = io.WriteString(w, `]}`)
+		_ = w.Close()
+	}()
+	c, err := mast.New(mast.Config{Spool: t.TempDir(), Transport: answer{body}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Products(context.Background(), []int64{1})
+	if err != nil || r.Rows() != rows {
+		t.Fatalf("Products() = %v, %v", r, err)
+	}
+	_ = r.Close()
+	if heap > 8<<20 {
+		t.Errorf("%d MB on the heap after %d rows of half a MB", heap>>20, rows)
+	}
+}
+
+// answer answers one request.
+type answer struct{ body io.ReadCloser }
+
+func (a answer) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: a.body, Request: req}, nil
+}
+
 func TestHugeRow(t *testing.T) {
 	t.Parallel()
 	huge := strings.Repeat("x", 9<<20)
