@@ -177,7 +177,7 @@ func TestPlanManifestRefusesRenamedFiles(t *testing.T) {
 	d := w.open(filepath.Join(t.TempDir(), "again"))
 	var list *filelist.Error
 	if _, err := d.PlanManifest(t.Context(), name, true, planner.Config{}); !errors.As(err, &list) || list.Line < 2 {
-		t.Errorf("PlanManifest: %v, want a ListError with a line", err)
+		t.Errorf("PlanManifest: %v, want a *filelist.Error with a line", err)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestSurveyRefusesWhatIsNotTheArchives(t *testing.T) {
 		_, err := surveyOf(t, w, e)
 		var list *filelist.Error
 		if !errors.As(err, &list) || list.Line != 2 {
-			t.Errorf("%s: %v, want a ListError of line 2", uri, err)
+			t.Errorf("%s: %v, want a *filelist.Error of line 2", uri, err)
 		}
 	}
 }
