@@ -1,7 +1,10 @@
 package mast
 
-// maxInterned bounds the strings kept of one column.
-const maxInterned = 4096
+// How many strings of one column are kept, and how many bytes one of them has at most.
+const (
+	maxInterned     = 4096
+	maxInternedText = 4 << 10
+)
 
 // interner returns one string for equal texts of a column: most columns hold a few values over and over.
 type interner struct {
@@ -17,21 +20,15 @@ func (in *interner) of(c *cell) string {
 	if string(c.raw) == in.last {
 		return in.last
 	}
-	if s, ok := in.all[string(c.raw)]; ok { // no copy is made for a look-up
-		in.last = s
-		return s
-	}
-	return in.keep(string(c.raw))
-}
-
-func (in *interner) keep(s string) string {
-	if old, ok := in.all[s]; ok {
-		s = old
-	} else if len(in.all) < maxInterned {
-		if in.all == nil {
-			in.all = make(map[string]string)
+	s, ok := in.all[string(c.raw)] // no copy is made for a look-up
+	if !ok {
+		s = string(c.raw)
+		if len(in.all) < maxInterned && len(s) <= maxInternedText {
+			if in.all == nil {
+				in.all = make(map[string]string)
+			}
+			in.all[s] = s
 		}
-		in.all[s] = s
 	}
 	in.last = s
 	return s

@@ -317,6 +317,44 @@ func TestMemoryOfUnevenRows(t *testing.T) {
 	}
 }
 
+// Long texts are not kept, however many there are.
+//
+// It runs alone, for it looks at the heap of the whole process.
+func TestMemoryOfLongTexts(t *testing.T) {
+	const rows = 64
+	c, err := mast.New(mast.Config{Spool: t.TempDir(), Transport: memory(replyOf(rows, func(i int) string {
+		return fmt.Sprintf(`{"obs_id":"%0*d"}`, 512<<10, i)
+	}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Products(context.Background(), []int64{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	heap := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	before, n := heap(), 0
+	for p, err := range r.Products() {
+		if err != nil || len(p.ObsName) != 512<<10 {
+			t.Fatalf("row %d: name of %d bytes, %v", n, len(p.ObsName), err)
+		}
+		if n++; n == rows {
+			if more := heap() - before; more > 8<<20 {
+				t.Errorf("%d MB more on the heap after %d rows of half a MB", more>>20, rows)
+			}
+		}
+	}
+	if n != rows {
+		t.Errorf("%d rows, want %d", n, rows)
+	}
+}
+
 // answer answers one request.
 type answer struct{ body io.ReadCloser }
 
