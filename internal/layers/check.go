@@ -13,8 +13,9 @@ import (
 type Rules struct {
 	// Imports lists, for each package of the product, the packages of the module that it may import.
 	Imports map[string][]string
-	// TestImports lists the packages that any test may import beside those of Imports and its own.
-	TestImports []string
+	// TestImports lists, for each package, what its tests may import beside what the package may and the package itself; under
+	// "", what those of any package may.
+	TestImports map[string][]string
 	// Top lists the entries allowed in the root directory.
 	Top []string
 	// Required lists modules that must be direct requirements and imported by the product itself.
@@ -44,11 +45,12 @@ func (t *Tree) checkImports(r Rules) []string {
 			out = append(out, p.Dir+": not in the table of packages; add it with what it may import")
 			continue
 		}
+		tests := slices.Concat(r.TestImports[""], r.TestImports[p.Dir], []string{p.Dir})
 		for _, f := range p.Files {
 			for _, dir := range t.ours(f) {
 				switch {
 				case slices.Contains(may, dir):
-				case f.Test && (dir == p.Dir || slices.Contains(r.TestImports, dir)):
+				case f.Test && slices.Contains(tests, dir):
 				default:
 					out = append(out, fmt.Sprintf("%s: %s may not import %s", f.Path, p.Dir, dir))
 				}

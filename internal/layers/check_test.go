@@ -33,9 +33,9 @@ func files(extra map[string]string) fstest.MapFS {
 
 func smallRules() layers.Rules {
 	return layers.Rules{
-		Imports:     map[string][]string{"a": {"b"}, "b": nil, "cmd/run": {"a"}, "helper": nil},
-		TestImports: []string{"helper"},
-		Top:         []string{"go.mod", "a", "b", "cmd", "helper"},
+		Imports:     map[string][]string{"a": {"b"}, "b": nil, "cmd/run": {"a"}, "helper": nil, "leaf": nil},
+		TestImports: map[string][]string{"": {"helper"}, "b": {"leaf"}},
+		Top:         []string{"go.mod", "a", "b", "cmd", "helper", "leaf"},
 		Required:    []string{"x.org/lib"},
 	}
 }
@@ -59,6 +59,12 @@ func TestCheck(t *testing.T) {
 			"helper/doc.go": "// Package helper helps.\npackage helper\n",
 			"b/b.go":        "package b\n\nimport _ \"m/helper\"\n"},
 			[]string{"b/b.go: b may not import helper"}},
+		{"tests of one package alone may import", map[string]string{
+			"leaf/doc.go": "// Package leaf is for tests of b.\npackage leaf\n",
+			"b/b_test.go": "package b_test\n\nimport _ \"m/leaf\"\n",
+			"b/b.go":      "package b\n\nimport _ \"m/leaf\"\n",
+			"a/a_test.go": "package a_test\n\nimport _ \"m/leaf\"\n"},
+			[]string{"a/a_test.go: a may not import leaf", "b/b.go: b may not import leaf"}},
 		{"test may not import upward", map[string]string{"b/b_test.go": "package b_test\n\nimport _ \"m/a\"\n"},
 			[]string{"b/b_test.go: b may not import a"}},
 		{"unknown package", map[string]string{"a/new/doc.go": "// Package new is new.\npackage new\n"},

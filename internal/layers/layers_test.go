@@ -33,7 +33,7 @@ func rules() layers.Rules {
 			"manifest":          manifest,
 			"queue":             nil,
 			"internal/query":    {"internal/filelist", "internal/product", "internal/mast"},
-			"internal/filelist": {"internal/product", "manifest"}, // manifest in tests: what it exports is read back
+			"internal/filelist": {"internal/product"},
 			"internal/product":  nil,
 			"internal/mast":     nil,
 			"internal/masttest": {"internal/fits"},
@@ -42,8 +42,11 @@ func rules() layers.Rules {
 			"internal/layers":   nil,
 			"e2e":               nil, // drives the built programs from outside
 		},
-		// The simulated archive is the one fake of MAST; the two leaves hold what tests need to make files.
-		TestImports: []string{"internal/masttest", "internal/fits", "internal/durable"},
+		TestImports: map[string][]string{
+			// The simulated archive is the one fake of MAST; the two leaves hold what tests need to make files.
+			"":                  {"internal/masttest", "internal/fits", "internal/durable"},
+			"internal/filelist": {"manifest"}, // what it exports is read back
+		},
 		Top: []string{
 			"cmd", "planner", "queue", "fetcher", "manifest", "internal", "docs", "e2e", "bench", "tools",
 			"go.mod", "go.sum", "Makefile", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md",
