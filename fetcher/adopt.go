@@ -39,7 +39,7 @@ const (
 	LeftLength     = "length"      // it has another length than the catalogue states
 	LeftChecksum   = "checksum"    // its bytes are not those that the archive, or the manifest, lists
 	LeftNoChecksum = "no-checksum" // nothing is listed that could prove its bytes
-	LeftUnreadable = "unreadable"  // it cannot be read, or somebody writes to it
+	LeftUnreadable = "unreadable"  // it, or what is at its final name, cannot be looked at, or somebody writes to it
 )
 
 // Adoption counts what a run took over of what was on disk.

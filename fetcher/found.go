@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -23,6 +24,7 @@ type foundFile struct {
 	inPlace bool   // it is the file at the final name
 }
 
+// openFound opens a candidate. It is an error too if what stands at the final name cannot be looked at.
 func openFound(campaign *os.Root, c Candidate) (*foundFile, error) {
 	named, err := c.Root.Lstat(c.Name)
 	if err != nil {
@@ -41,6 +43,9 @@ func openFound(campaign *os.Root, c Candidate) (*foundFile, error) {
 	}
 	o := &foundFile{f: f, info: info, path: filepath.Join(c.Root.Name(), filepath.FromSlash(c.Name)), linked: !named.Mode().IsRegular()}
 	final, err := campaign.Lstat(c.File.Path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be this very file, which a move must not remove
+		return nil, errors.Join(err, f.Close())
+	}
 	o.inPlace = err == nil && os.SameFile(final, info)
 	return o, nil
 }

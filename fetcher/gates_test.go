@@ -143,6 +143,36 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
+// TestFinalNameUnknown: while nobody can tell what stands at the final name, a candidate is not opened: it may be that very
+// file, and a move would then remove the only one.
+func TestFinalNameUnknown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.fits"), []byte("bytes"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	campaign, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Candidate{File: queue.File{Path: "x.fits"}, Root: here, Name: "x.fits"}
+	found, err := openFound(campaign, c)
+	if err != nil || !found.inPlace {
+		t.Fatalf("openFound = %v, want the file in place", err)
+	}
+	if err := errors.Join(found.Close(), campaign.Close()); err != nil { // now nothing in it can be looked at
+		t.Fatal(err)
+	}
+	if _, err := openFound(campaign, c); err == nil {
+		t.Error("openFound takes a file for another than the one at the final name, which it could not look at")
+	}
+}
+
 // TestClassifyLocal: what a firewall refuses is none of the disk, and what no wait can mend ends the run.
 func TestClassifyLocal(t *testing.T) {
 	t.Parallel()
