@@ -92,9 +92,9 @@ func Open(ctx context.Context, cfg Config) (_ *Campaign, err error) {
 			return nil, err
 		}
 	}
-	cfg.Archive.Spool = filepath.Join(cfg.Dir, StateDir, "spool")
-	if err := durable.MkdirAll(c.Root, StateDir+"/spool"); err != nil {
-		return nil, err
+	cfg.Archive.Spool = filepath.Join(cfg.StateDir, StateDir, "spool") // where the queue's lock keeps others out
+	if err := os.MkdirAll(cfg.Archive.Spool, 0o777); err != nil {
+		return nil, fmt.Errorf("making a directory for replies: %w", err)
 	}
 	if err := mast.SweepSpool(cfg.Archive.Spool); err != nil {
 		return nil, err

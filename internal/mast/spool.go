@@ -30,7 +30,7 @@ func newSpool(dir string) (*spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file for a reply: %w", err)
 	}
-	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) { // SweepSpool may have been faster
+	if err := os.Remove(f.Name()); err != nil {
 		_ = f.Close() // the first error is the one to report
 		return nil, fmt.Errorf("making a temporary file for a reply: %w", err)
 	}
@@ -38,7 +38,8 @@ func newSpool(dir string) (*spool, error) {
 }
 
 // SweepSpool removes from a Config.Spool what was left by processes that were killed between making a file and removing its
-// name. It may be called while others use the directory: to them a name means nothing.
+// name. The caller makes sure that nobody uses the directory meanwhile: on a network file system, what another machine has
+// open is gone with its name.
 func SweepSpool(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
