@@ -234,8 +234,9 @@ func TestFileSystem(t *testing.T) {
 	if _, _, err := durable.FreeSpace(dir + "/none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("FreeSpace of nothing = %v, want not exist", err)
 	}
-	if _, _, err := durable.FSKind(dir + "/none"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("FSKind of nothing = %v, want not exist", err)
+	var named *fs.PathError
+	if _, _, err := durable.FSKind(dir + "/none"); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &named) || named.Path != dir+"/none" {
+		t.Errorf("FSKind of nothing = %v, want not exist, with its path", err)
 	}
 	root, _ := newRoot(t)
 	if err := durable.SyncDir(root, "none"); !errors.Is(err, fs.ErrNotExist) {

@@ -1,7 +1,7 @@
 package durable
 
 import (
-	"fmt"
+	"io/fs"
 	"math"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +41,7 @@ func statfs(dir string, st *unix.Statfs_t) error {
 			return nil
 		}
 		if err != unix.EINTR {
-			return fmt.Errorf("asking for the file system of %q: %w", dir, err)
+			return &fs.PathError{Op: "statfs", Path: dir, Err: err}
 		}
 	}
 }
