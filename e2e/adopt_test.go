@@ -138,15 +138,17 @@ func TestAdoptDiskFull(t *testing.T) {
 		t.Run("F40 "+fault, func(t *testing.T) {
 			f := mountFaults(t, "")
 			c, since := f.campaign(s), time.Now()
+			log := filepath.Join(t.TempDir(), "stderr")
+			c.wrap = []string{"sh", "-c", `exec "$@" 2>"$0"`, log}
 			f.tell(t, "fail %s *.part", fault)
 			f.tell(t, "fail write ENOSPC probe")
 			p := c.start(t, append([]string{"get", "--program", program, "--adopt", tree.dir, "--max-outage", "4s"}, fast...)...)
-			time.Sleep(2 * time.Second) // it is waiting, or has given up
+			until(t, "it says that it waits", time.Minute, func() bool {
+				said, err := os.ReadFile(log)
+				return err == nil && bytes.Contains(said, []byte("waiting for the local disk"))
+			})
 			f.tell(t, "heal")
-			r := p.wait(t, time.Minute).want(t, 0)
-			if !strings.Contains(r.stderr, "waiting for the local disk") {
-				t.Errorf("it does not say that it waits:\n%s", tail(r.stderr))
-			}
+			p.wait(t, time.Minute).want(t, 0)
 			for _, b := range s.bodies(t, since) {
 				if name := filepath.Base(b.URI); strings.HasSuffix(name, ".fits") && !tree.wrong[name] {
 					t.Errorf("%s was here and right, and was fetched", name)
