@@ -2,11 +2,15 @@ package planner_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,6 +213,78 @@ func TestPlanOneFails(t *testing.T) {
 	if want := truth(r.srv, wanted); len(r.files()) != len(want) {
 		t.Errorf("%d files, want %d", len(r.files()), len(want))
 	}
+}
+
+// TestPlanTwoChains takes up a plan of which one chunk failed and another was not reached: both go on to the next observations. Even
+// so every observation is asked for once, one request at a time.
+func TestPlanTwoChains(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, masttest.Config{Catalog: masttest.Synthetic(masttest.SyntheticConfig{Observations: 15})})
+	r.cfg.FirstObsids, r.cfg.MaxObsids = 1, 1
+	const bad = 200_000_002
+	q := query.Query{Programs: []string{firstProgram}}
+	first := &counting{Archive: client(t, r.srv.URL), before: func(ids []int64) error {
+		switch {
+		case slices.Contains(ids, bad):
+			return &mast.Error{Op: "Mast.Caom.Products", Err: mast.ErrTimeout}
+		case slices.Contains(ids, bad+2):
+			return &mast.Error{Op: "Mast.Caom.Products", Err: fs.ErrPermission}
+		}
+		return nil
+	}}
+	r.cfg.Archive = first
+	if _, err := r.planner().Plan(t.Context(), q); !errors.Is(err, fs.ErrPermission) {
+		t.Fatalf("the first plan = %v, want the refusal", err)
+	}
+	r.open()
+	second := &counting{Archive: first.Archive}
+	r.cfg.Archive = second
+	if s := r.plan(q); !s.Complete() || int(s.Files) != len(truth(r.srv, wanted)) {
+		t.Errorf("the second plan: complete %v, %d files, want %d", s.Complete(), s.Files, len(truth(r.srv, wanted)))
+	}
+	if len(second.asked) < 6 {
+		t.Errorf("the second plan asked for %v, want most observations", second.asked)
+	}
+	for id, n := range second.asked {
+		if n > 1 {
+			t.Errorf("observation %d was asked for %d times", id, n)
+		}
+	}
+	if n := second.together.Load(); n > 0 {
+		t.Errorf("%d requests began while another was under way", n)
+	}
+}
+
+// counting is an archive that counts how often the products of an observation are asked for, and requests that overlap.
+type counting struct {
+	planner.Archive
+	before   func(ids []int64) error // nil for none
+	busy     atomic.Int64
+	together atomic.Int64
+
+	mu    sync.Mutex // guards asked
+	asked map[int64]int
+}
+
+func (c *counting) Products(ctx context.Context, ids []int64) (*mast.Reply, error) {
+	if c.busy.Add(1) > 1 {
+		c.together.Add(1)
+	}
+	defer c.busy.Add(-1)
+	if c.before != nil {
+		if err := c.before(ids); err != nil {
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	if c.asked == nil {
+		c.asked = map[int64]int{}
+	}
+	for _, id := range ids {
+		c.asked[id]++
+	}
+	c.mu.Unlock()
+	return c.Archive.Products(ctx, ids)
 }
 
 // TestPlanOutage stops when the archive is gone and goes on with the same planner when it is back.
