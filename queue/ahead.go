@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -84,7 +83,10 @@ func (in *ingest) lookup(name string, stemID int64) (k knownFile, ok bool, err e
 // put is tx.put, later for what most rows change.
 func (in *ingest) put(old, next knownFile) error {
 	if !next.factsOnly(old) {
-		if err := errors.Join(in.flushFacts(), in.flushAdded()); err != nil {
+		if err := in.flushFacts(); err != nil {
+			return err
+		}
+		if err := in.flushAdded(); err != nil {
 			return err
 		}
 		return in.tx.put(in.ctx, old, next)

@@ -185,3 +185,62 @@ func TestIllegalRows(t *testing.T) {
 		t.Errorf("after the refusals:\n%s\nwant:\n%s", after, before)
 	}
 }
+
+// SQLite rolls back by itself when a disk is full or fails: a statement after that would be a transaction of its own, and stay.
+func TestNothingFollowsARollback(t *testing.T) {
+	t.Parallel()
+	folder := func(queue.File) string { return "d" }
+	for name, tc := range map[string]struct {
+		trigger string // breaks a statement
+		step    func(q *queue.Queue, id int64) error
+	}{
+		// The run of the first is what breaks, the second would follow it.
+		"offer": {"BEFORE UPDATE OF state ON file WHEN NEW.name = 'a'", func(q *queue.Queue, id int64) error {
+			_, err := q.Offer(t.Context(), id, queue.OfferConfig{Layout: folder})
+			return err
+		}},
+		// The new kind of a is what breaks, and the count of the new files would follow it, since the size of A is new. The rows
+		// between make the queue look for both at once.
+		"facts": {"BEFORE UPDATE OF kind_id ON file WHEN NEW.name = 'a'", func(q *queue.Queue, id int64) error {
+			public := queue.Facts{Rights: "PUBLIC"}
+			return finishErr(t, q, id, queue.ChunkResult{Files: seq(130, func(i int) queue.NewFile {
+				switch {
+				case i < 64:
+					return file(i)
+				case i == 64:
+					return queue.NewFile{URI: "mast:x/b", Size: 5}
+				case i < 128:
+					return queue.NewFile{URI: "mast:x/b", Size: 5, Facts: public}
+				case i == 128:
+					return queue.NewFile{URI: "mast:x/a", Size: 5, Facts: public}
+				}
+				return queue.NewFile{URI: "mast:y/A", Size: 7, Facts: public}
+			})})
+		}},
+		"observations": {"BEFORE INSERT ON observation", func(q *queue.Queue, id int64) error {
+			return finishErr(t, q, id, queue.ChunkResult{Observations: list(queue.Observation{Obsid: 1}), Files: seq(100, file)})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := openAt(t, t.TempDir(), nil)
+			id, _, err := q.AddQuery(t.Context(), []byte(`{}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			finish(t, q, id, queue.ChunkResult{Layout: folder, Files: seq(3, func(i int) queue.NewFile {
+				return queue.NewFile{URI: []string{"mast:x/a", "mast:y/A", "mast:x/b"}[i], Size: 5}
+			})})
+			if err := q.Exec(t.Context(), `CREATE TRIGGER broken `+tc.trigger+` BEGIN SELECT RAISE(ROLLBACK, 'broken on purpose'); END`); err != nil {
+				t.Fatal(err)
+			}
+			if err := tc.step(q, id); err == nil {
+				t.Fatal("nothing broke")
+			}
+			talliesAgree(t, q)
+			if got := states(t, q); got != "planned 3" {
+				t.Errorf("states are %q, want three planned files", got)
+			}
+		})
+	}
+}

@@ -91,6 +91,14 @@ func take(t testing.TB, q *queue.Queue) queue.Chunk {
 // finish adds a chunk to a query and finishes it as done.
 func finish(t testing.TB, q *queue.Queue, queryID int64, out queue.ChunkResult) {
 	t.Helper()
+	if err := finishErr(t, q, queryID, out); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// finishErr is finish where that may fail.
+func finishErr(t testing.TB, q *queue.Queue, queryID int64, out queue.ChunkResult) error {
+	t.Helper()
 	if err := q.AddChunks(t.Context(), queryID, []queue.NewChunk{{Kind: "products"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -99,9 +107,7 @@ func finish(t testing.TB, q *queue.Queue, queryID int64, out queue.ChunkResult) 
 		t.Fatal(err)
 	}
 	out.State = queue.ChunkDone
-	if err := q.FinishChunk(t.Context(), c, out); err != nil {
-		t.Fatal(err)
-	}
+	return q.FinishChunk(t.Context(), c, out)
 }
 
 // plan stores and offers n files.

@@ -93,11 +93,16 @@ func (in *ingest) finish(c Chunk, out ChunkResult) error {
 	if in.lastID, _, err = in.one(in.ctx, `SELECT max(id) FROM file`); err != nil {
 		return err
 	}
-	err = errors.Join(
-		each(in, out.Observations, in.observation),
-		batches(in, out.Files, in.meetFiles, in.file),
-		batches(in, in.kept(out.Products), in.meetFiles, in.file),
-		each(in, out.Omitted, in.omit))
+	err = each(in, out.Observations, in.observation)
+	if err == nil {
+		err = batches(in, out.Files, in.meetFiles, in.file)
+	}
+	if err == nil {
+		err = batches(in, in.kept(out.Products), in.meetFiles, in.file)
+	}
+	if err == nil {
+		err = each(in, out.Omitted, in.omit)
+	}
 	if err == nil {
 		err = in.flush(true)
 	}

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -157,7 +156,9 @@ func (o *offer) page(page []placing) error {
 			err = o.drop(o.ctx, p.QueryID, p.ID, Omitted{URI: p.URI, Size: p.Size, Rule: p.Decision.Rule})
 		case p.Decision.State == Planned:
 		case !p.pathless && taken[p.hash]:
-			err = errors.Join(o.flush(), o.settle(p)) // the holder may be in the run
+			if err = o.flush(); err == nil { // the holder may be in the run
+				err = o.settle(p)
+			}
 		default:
 			taken[p.hash] = taken[p.hash] || !p.pathless
 			if p.plain() {
