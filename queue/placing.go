@@ -60,7 +60,7 @@ type folders struct {
 // valid is validPath of the path of a name in a folder; the name must be safe in the campaign's own directory, too.
 func (f *folders) valid(folder, name string) bool {
 	if folder != f.last {
-		f.last, f.unsafe = folder, !validPath(folder)
+		f.last, f.unsafe = folder, folder != "" && !validPath(folder)
 	}
 	return !f.unsafe && validPath(name)
 }

@@ -127,3 +127,32 @@ func TestFactsOfANewStem(t *testing.T) {
 		t.Errorf("the new file: %+v, want 77 bytes", f)
 	}
 }
+
+// A layout may put some files into the campaign's own directory and others elsewhere, in any order.
+func TestFoldersInAnyOrder(t *testing.T) {
+	t.Parallel()
+	layout := func(f queue.File) string {
+		if strings.HasSuffix(f.URI, "b") {
+			return "d"
+		}
+		return ""
+	}
+	for name, proposed := range map[string]func(queue.File) string{"proposed": layout, "not proposed": nil} {
+		q := openAt(t, t.TempDir(), nil)
+		id, _, err := q.AddQuery(t.Context(), []byte(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		finish(t, q, id, queue.ChunkResult{Layout: proposed, Files: list(queue.NewFile{URI: "mast:x/a"}, queue.NewFile{URI: "mast:x/b"}, queue.NewFile{URI: "mast:x/c"})})
+		if _, err := q.Offer(t.Context(), id, queue.OfferConfig{Layout: layout}); err != nil {
+			t.Fatal(err)
+		}
+		var paths []string
+		for _, f := range files(t, q.Files(t.Context(), queue.Filter{States: []queue.State{queue.Pending}})) {
+			paths = append(paths, f.Path)
+		}
+		if d := cmp.Diff([]string{"a", "d/b", "c"}, paths); d != "" {
+			t.Errorf("paths of files, %s (-want +got):\n%s", name, d)
+		}
+	}
+}
