@@ -181,7 +181,9 @@ func (o *offer) add(p *placing) error {
 	return err
 }
 
-const offerRun = `UPDATE file SET state='pending', path_hash=-path_hash WHERE id BETWEEN ? AND ? AND state='planned' AND path_hash < 0`
+// A file that failed once and is planned again still says why.
+const offerRun = `
+UPDATE file SET state='pending', detail=NULL, path_hash=-path_hash WHERE id BETWEEN ? AND ? AND state='planned' AND path_hash < 0`
 
 // flush writes the run.
 func (o *offer) flush() error {

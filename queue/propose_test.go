@@ -156,3 +156,35 @@ func TestFoldersInAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+// A file that was refused, is tried again, and now goes where it was proposed no longer says why it was refused.
+func TestProposalAfterRetry(t *testing.T) {
+	t.Parallel()
+	q := openAt(t, t.TempDir(), nil)
+	ctx := t.Context()
+	layout := func(f queue.File) string { return f.ObsID }
+	id, _, err := q.AddQuery(ctx, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := queue.NewFile{URI: "mast:x/a", ObsID: "o1", Size: 5}
+	finish(t, q, id, queue.ChunkResult{Layout: layout, Files: list(f)})
+	refuse := func(queue.File) queue.Decision {
+		return queue.Decision{State: queue.Failed, Reason: queue.ReasonRefusedName, Detail: "no safe name"}
+	}
+	if _, err := q.Offer(ctx, id, queue.OfferConfig{Layout: layout, Decide: refuse}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := q.Retry(ctx, queue.RetryFilter{}); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	f.ObsID, f.Own = "o2", true
+	finish(t, q, id, queue.ChunkResult{Layout: layout, Files: list(f)})
+	if _, err := q.Offer(ctx, id, queue.OfferConfig{Layout: layout}); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, q.Files(ctx, queue.Filter{})); len(got) != 1 || got[0].State != queue.Pending || got[0].Path != "o2/a" || got[0].Detail != "" {
+		t.Errorf("the file is %+v, want pending at o2/a, without detail", got)
+	}
+	talliesAgree(t, q)
+}
