@@ -17,8 +17,9 @@ func TestHashes(t *testing.T) {
 		if want := queue.NearHash(strings.ToLower(p)); h != want || h <= 0 {
 			t.Errorf("hash of path %q = %d, want %d", p, h, want)
 		}
-		if upper := queue.PathHash(strings.ToUpper(p)); strings.ToLower(strings.ToUpper(p)) == strings.ToLower(p) && upper != h {
-			t.Errorf("hash of path %q = %d, in upper case %d", p, h, upper)
+		upper, lower := strings.ToUpper(p), strings.ToLower(p)
+		if back := strings.ToLower(upper); back == lower && queue.PathHash(upper) != h {
+			t.Errorf("hash of path %q = %d, of %q %d", p, h, upper, queue.PathHash(upper))
 		}
 		if seen[h] != "" {
 			t.Errorf("%q and %q have one hash", p, seen[h])
