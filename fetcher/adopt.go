@@ -204,8 +204,14 @@ func (f *Fetcher) takeOver(ctx context.Context, c Candidate, found *foundFile) (
 		return nil
 	}
 	f.cfg.Reporter.Bytes(a.job, b.size)
-	if claimed.Part.Token != "" {
-		_ = f.root.Remove(partPath(claimed.URI, claimed.Part.Token)) // no row names it any more: if it stays, the next start removes it
+	return f.tookOver(ctx, a, found)
+}
+
+// tookOver clears away what a file that is done no longer needs. A kill meanwhile leaves a part that no row names, which the next
+// start removes, or the original beside its copy.
+func (f *Fetcher) tookOver(ctx context.Context, a *attempt, found *foundFile) error {
+	if p := a.job.Part; p.Token != "" {
+		_ = f.root.Remove(partPath(a.job.URI, p.Token)) // if it stays, the next start removes it
 	}
 	if f.cfg.AdoptBy == AdoptMove && !found.inPlace {
 		found.removeOriginal()
