@@ -147,17 +147,15 @@ func (o *offer) holder(f File, hash int64) (holder File, found bool, err error) 
 	return holder, found, err
 }
 
-// settle writes one file, unless another holds its path: then the caller decides again.
+// settle writes a file that has a path, unless another holds it: then the caller decides again.
 func (o *offer) settle(p *placing) error {
-	if !p.pathless {
-		holder, found, err := o.holder(p.File, p.hash)
-		if err != nil {
-			return err
-		}
-		if found {
-			if over := o.cfg.Collide(p.File, holder); over.State != "" && over.State != Pending {
-				p.Decision, p.pathless = over, true
-			}
+	holder, found, err := o.holder(p.File, p.hash)
+	if err != nil {
+		return err
+	}
+	if found {
+		if over := o.cfg.Collide(p.File, holder); over.State != "" && over.State != Pending {
+			p.Decision, p.pathless = over, true
 		}
 	}
 	return o.write(p)
