@@ -185,6 +185,15 @@ func TestOrders(t *testing.T) {
 		if got := fmt.Sprint(sizes); got != want {
 			t.Errorf("order %q claims %s, want %s", order, got, want)
 		}
+		// Only those who claim by size pay for an index of sizes.
+		const index = `SELECT CAST(count(*) AS TEXT) FROM sqlite_schema WHERE name = 'file_pending_size'`
+		wantIndex := "1|\n"
+		if order == "" || order == queue.OrderPlan {
+			wantIndex = "0|\n"
+		}
+		if got, err := q.Text(t.Context(), index); err != nil || got != wantIndex {
+			t.Errorf("order %q: %q indexes of sizes, %v; want %q", order, got, err, wantIndex)
+		}
 	}
 	q := openAt(t, t.TempDir(), nil)
 	if _, err := q.Claim(t.Context(), 1, 1, "sideways"); err == nil {

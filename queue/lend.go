@@ -55,7 +55,7 @@ func (q *Queue) Lend(ctx context.Context, l Lending) (round int64, files int64, 
 const (
 	wakeAll = `UPDATE file SET state='pending', reason=NULL, due_at=NULL WHERE id IN (
   SELECT id FROM file INDEXED BY file_due WHERE due_at > 0 AND due_at <= CAST(? AS INTEGER))`
-	listPending = `SELECT id, size_bytes FROM file INDEXED BY file_pending_size WHERE state='pending' ORDER BY size_bytes DESC, id`
+	listPending = `SELECT id, size_bytes FROM file WHERE state='pending' ORDER BY size_bytes DESC, id` // an index of pending rows
 	insertRound = `
 INSERT INTO round(id, started_at, shards, spec) VALUES (max((SELECT ifnull(max(id),0) FROM round), ?) + 1, ?,?,?)`
 	insertLoan = `INSERT INTO loan(file_id, round, shard) VALUES (?,?,?)`

@@ -247,7 +247,10 @@ func nearHash(s string) int64 {
 	return near(upper, fnv(upper, s[i:]))
 }
 
-func near(upper, all uint64) int64 { return max(int64(upper>>44<<43|all&(1<<43-1)), 1) }
+// nearRest is the part of a nearHash that tells those apart that begin alike.
+const nearRest = 1<<43 - 1
+
+func near(upper, all uint64) int64 { return max(int64(upper>>44<<43|all&nearRest), 1) }
 
 // pathHash finds paths that are the same but for case: it is nearHash of the path in lower case.
 func pathHash(folder, name string) int64 {

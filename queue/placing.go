@@ -106,31 +106,60 @@ func validPath(p string) bool {
 	return !strings.EqualFold(first, stateDir)
 }
 
-// taken tells which paths of a page some file has, by their hashes alone.
+// taken tells which paths of a page some file has, by their hashes alone. It looks first whether any hash that begins alike
+// is there: in a new campaign none is, and a page has a tenth as many beginnings as files.
 func (o *offer) taken(page []placing) (map[int64]bool, error) {
-	taken := make(map[int64]bool, len(page))
-	for part := range slices.Chunk(page, takenBatch) {
-		args := make([]any, takenBatch)
-		for i := range args {
-			args[i] = part[min(i, len(part)-1)].hash
+	var begins, hashes []int64
+	for i := range page {
+		if b := page[i].hash &^ nearRest; len(begins) == 0 || begins[len(begins)-1] != b {
+			begins = append(begins, b)
 		}
-		err := o.query(o.ctx, listTaken(), args, func(r row) error {
-			taken[r.int(0)] = true
+	}
+	used, err := o.among(listUsed(), begins)
+	if err != nil || len(used) == 0 {
+		return used, err
+	}
+	for i := range page {
+		if used[page[i].hash&^nearRest] {
+			hashes = append(hashes, page[i].hash)
+		}
+	}
+	return o.among(listTaken(), hashes)
+}
+
+// among returns the numbers that a statement finds among some, of which it takes takenBatch at a time.
+func (o *offer) among(sql string, numbers []int64) (map[int64]bool, error) {
+	found := map[int64]bool{}
+	args := make([]any, takenBatch)
+	for part := range slices.Chunk(numbers, takenBatch) {
+		for i := range args {
+			args[i] = part[min(i, len(part)-1)]
+		}
+		err := o.query(o.ctx, sql, args, func(r row) error {
+			found[r.int(0)] = true
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return taken, nil
+	return found, nil
 }
 
-// takenBatch paths are looked for by one statement.
+// takenBatch hashes are looked for by one statement.
 const takenBatch = 64
 
+// Both by the index file_path.
 func listTaken() string {
 	return `SELECT path_hash FROM file WHERE path_hash > 0 AND path_hash IN (CAST(? AS INTEGER)` +
-		strings.Repeat(",CAST(? AS INTEGER)", takenBatch-1) + `)` // index file_path
+		strings.Repeat(",CAST(? AS INTEGER)", takenBatch-1) + `)`
+}
+
+// What is likely is no bound to search from: with 0 as the lower one, the search would walk the index from its beginning.
+func listUsed() string {
+	return fmt.Sprintf(`SELECT v.column1 FROM (VALUES (CAST(? AS INTEGER))%s) AS v
+WHERE EXISTS (SELECT 1 FROM file WHERE likely(path_hash > 0) AND path_hash BETWEEN v.column1 AND v.column1 + %d)`,
+		strings.Repeat(",(CAST(? AS INTEGER))", takenBatch-1), nearRest)
 }
 
 // holder finds a file whose path is the same but for case, by the index file_path; the hash alone proves nothing.
