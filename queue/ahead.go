@@ -14,32 +14,78 @@ type fileKey struct {
 	name   string
 }
 
-// aheadNow looks for files that are about to be met. Those that are there are kept until lookup asks for them or the next call.
-func (in *ingest) aheadNow(uris []string) error {
-	clear(in.ahead)
-	if len(uris) == 0 {
-		return nil
+// aheadFiles are files that were looked for together, in the order in which they were asked for; mostly they are wanted in
+// that order, too.
+type aheadFiles struct {
+	files []aheadFile
+	next  int // where to look first
+	asked map[fileKey]bool
+	args  []any
+}
+
+type aheadFile struct {
+	key   fileKey
+	file  knownFile
+	found bool // it is there, and nobody was given it yet
+}
+
+func (a *aheadFiles) empty() {
+	clear(a.files)
+	clear(a.asked)
+	clear(a.args)
+	a.files, a.args, a.next = a.files[:0], a.args[:0], 0
+}
+
+// ask adds a file to what is looked for.
+func (a *aheadFiles) ask(k fileKey) {
+	if a.asked[k] {
+		return
 	}
-	args := make([]any, 0, 2*batchSize)
-	asked := make(map[string]bool, batchSize)
-	for _, uri := range uris {
-		if asked[uri] {
-			continue
+	if a.asked == nil {
+		a.asked = make(map[fileKey]bool, batchSize)
+	}
+	a.asked[k] = true
+	a.files = append(a.files, aheadFile{key: k})
+	a.args = append(a.args, k.stemID, k.name)
+}
+
+// take gives out what was found, once: the caller may change it.
+func (a *aheadFiles) take(k fileKey) (f knownFile, ok bool) {
+	for i := range a.files {
+		i = (a.next + i) % len(a.files)
+		if m := &a.files[i]; m.found && m.key == k {
+			m.found, a.next = false, i+1
+			return m.file, true
 		}
-		asked[uri] = true
+	}
+	return f, false
+}
+
+// aheadNow looks for files that are about to be met, batchSize at most. Those that are there are kept until lookup asks for
+// them or the next call.
+func (in *ingest) aheadNow(uris []string) error {
+	a := &in.ahead
+	a.empty()
+	for _, uri := range uris {
 		stem, name := splitURI(uri)
 		stemID, err := in.stem(stem)
 		if err != nil {
 			return err
 		}
-		args = append(args, stemID, name)
+		a.ask(fileKey{stemID, name})
+	}
+	if len(a.files) == 0 {
+		return nil
 	}
 	if err := in.flushFacts(); err != nil {
 		return err
 	}
-	args = append(args, make([]any, 2*batchSize-len(args))...) // NULL finds nothing
-	err := in.query(in.ctx, in.selectKnownMany, args, func(r row) error {
-		in.ahead[fileKey{r.int(knownColumns), r.str(knownColumns + 1)}] = knownOf(r)
+	for len(a.args) < 2*batchSize {
+		a.args = append(a.args, nil) // NULL finds nothing
+	}
+	err := in.query(in.ctx, in.selectKnownMany, a.args, func(r row) error {
+		m := &a.files[r.int(knownColumns)]
+		m.file, m.found = knownOf(r), true
 		return nil
 	})
 	if err != nil {
@@ -49,9 +95,12 @@ func (in *ingest) aheadNow(uris []string) error {
 }
 
 func selectKnownMany() string {
-	const uri = "(CAST(? AS INTEGER),CAST(? AS TEXT))"
-	return selectKnown + `, stem_id, name
-FROM (VALUES ` + uri + strings.Repeat(","+uri, batchSize-1) + `) AS v CROSS JOIN file ON stem_id = v.column1 AND name = v.column2`
+	var asked strings.Builder
+	for i := range batchSize {
+		fmt.Fprintf(&asked, ",(CAST(? AS INTEGER),CAST(? AS TEXT),%d)", i)
+	}
+	return selectKnown + `, v.column3
+FROM (VALUES ` + asked.String()[1:] + `) AS v CROSS JOIN file ON stem_id = v.column1 AND name = v.column2`
 }
 
 // stem returns the id of a stem, -1 if there is none yet: that is not remembered.
@@ -67,11 +116,9 @@ func (in *ingest) stem(stem string) (int64, error) {
 	return id, nil
 }
 
-// lookup reads the file of a URI. What was looked for ahead is given out once, since the caller may change it.
+// lookup reads the file of a URI, unless it was looked for ahead.
 func (in *ingest) lookup(name string, stemID int64) (k knownFile, ok bool, err error) {
-	key := fileKey{stemID, name}
-	if k, ok = in.ahead[key]; ok {
-		delete(in.ahead, key)
+	if k, ok = in.ahead.take(fileKey{stemID, name}); ok {
 		return k, true, nil
 	}
 	if err := in.flushFacts(); err != nil {

@@ -88,12 +88,12 @@ func (q *Queue) Claim(ctx context.Context, runID int64, n int, order Order) ([]J
 	return jobs, nil
 }
 
-// startWork makes the page cache small at the first claim; FinishRun makes it large again, for a plan that may follow.
+// startWork makes the page cache small at the first claim, and drops what planning keeps in memory; FinishRun makes it large again, for a plan that may follow.
 func (t *tx) startWork(ctx context.Context) error {
 	if t.q.working {
 		return nil
 	}
-	t.q.working = true
+	t.q.working, t.q.memory = true, chunkMemory{}
 	return t.resize(ctx, workCache)
 }
 

@@ -18,11 +18,12 @@ func (q *Queue) FinishChunk(ctx context.Context, c Chunk, out ChunkResult) error
 		return fmt.Errorf("finishing chunk %d: %w", c.ID, err)
 	}
 	err := q.writeAlone(ctx, func(t *tx) error {
+		defer t.q.memory.empty()
+		t.q.memory.seen.rows = out.Rows
 		in := ingest{
-			tx: t, ctx: ctx, queryID: c.QueryID, layout: out.Layout, rules: map[string]*ruleCount{}, stems: map[string]int64{},
+			tx: t, chunkMemory: &t.q.memory, ctx: ctx, queryID: c.QueryID, layout: out.Layout, rules: map[string]*ruleCount{}, stems: map[string]int64{},
 			insertFiles: insertFiles(), insertPairs: insertPairs(), selectKnownMany: selectKnownMany(), updateFactsMany: updateFactsMany(),
 			insertOmittedMany: insertOmittedMany(),
-			seen:              seenFiles{rows: out.Rows}, left: map[leftOut]bool{}, ahead: map[fileKey]knownFile{},
 		}
 		return in.finish(c, out)
 	})
@@ -47,6 +48,7 @@ func (out ChunkResult) validate() error {
 // ingest takes in what a chunk listed.
 type ingest struct {
 	*tx
+	*chunkMemory
 	ctx                    context.Context // of the one call this value lives in
 	queryID                int64
 	layout                 func(File) string // may be nil
@@ -57,16 +59,13 @@ type ingest struct {
 	added                  Count
 	rules                  map[string]*ruleCount
 	stems                  map[string]int64
-	seen                   seenFiles
-	left                   map[leftOut]bool      // files of this chunk that rules left out
-	fresh                  []freshFile           // files that seem to be new, not inserted yet; their ids follow each other
-	lastID                 int64                 // the greatest id of a file, those of fresh included
-	metOld                 bool                  // the file stored last was there already: the next will be, too
-	pairs                  []any                 // file_id, obsid, … not inserted yet
-	ahead                  map[fileKey]knownFile // files looked for together
-	facts                  []any                 // arguments of updateFactsMany, not written yet
-	omitted                []omission            // not written yet
-	insertFiles            string                // the statements for batches
+	fresh                  []freshFile // files that seem to be new, not inserted yet; their ids follow each other
+	lastID                 int64       // the greatest id of a file, those of fresh included
+	metOld                 bool        // the file stored last was there already: the next will be, too
+	pairs                  []any       // file_id, obsid, … not inserted yet
+	facts                  []any       // arguments of updateFactsMany, not written yet
+	omitted                []omission  // not written yet
+	insertFiles            string      // the statements for batches
 	insertPairs            string
 	selectKnownMany        string
 	updateFactsMany        string

@@ -29,9 +29,10 @@ type Queue struct {
 	cfg     Config
 	owner   Owner
 	locks   []*fileLock
-	conn    *conn   // the writer's
-	names   names   // the writer's
-	scan    scanner // the writer's
+	conn    *conn       // the writer's
+	names   names       // the writer's
+	memory  chunkMemory // the writer's
+	scan    scanner     // the writer's
 	lines   []byte
 	journal *journal
 	fault   func(point string) error // tests; nil in production

@@ -3,6 +3,20 @@ package queue
 // A product list names a file once for each observation that has to do with it, mostly in one reply. What a chunk has taken in
 // already is remembered while the chunk lasts, so that the repetitions cost no statement.
 
+// chunkMemory is what a chunk remembers while it is taken in. The writer keeps it, emptied, for the next one: a plan has
+// thousands, and it is some megabytes.
+type chunkMemory struct {
+	seen  seenFiles
+	left  map[leftOut]bool // files that rules left out
+	ahead aheadFiles
+}
+
+func (m *chunkMemory) empty() {
+	m.seen.empty()
+	clear(m.left)
+	m.ahead.empty()
+}
+
 // maxSeen bounds each memory of a chunk; a full one is dropped: the statements would find the same.
 const maxSeen = 1 << 14
 
@@ -38,6 +52,12 @@ type seenFiles struct {
 	files []seenFile
 }
 
+func (s *seenFiles) empty() {
+	clear(s.index)
+	clear(s.files)
+	s.files = s.files[:0]
+}
+
 func (s *seenFiles) get(uri string) (f seenFile, ok bool) {
 	i, ok := s.index[uri]
 	if !ok {
@@ -56,8 +76,7 @@ func (s *seenFiles) put(uri string, f seenFile) {
 		s.index, s.files = make(map[string]int, n), make([]seenFile, 0, n)
 	}
 	if len(s.files) >= maxSeen {
-		clear(s.index)
-		s.files = s.files[:0]
+		s.empty()
 	}
 	s.index[uri] = len(s.files)
 	s.files = append(s.files, f)
@@ -73,6 +92,9 @@ func (in *ingest) first(o leftOut) bool {
 	}
 	if len(in.left) >= maxSeen {
 		clear(in.left)
+	}
+	if in.left == nil {
+		in.left = map[leftOut]bool{}
 	}
 	in.left[o] = true
 	return true

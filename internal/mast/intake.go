@@ -9,11 +9,6 @@ import (
 // maxValue bounds one row, and anything else that must be in memory at a time while a reply is read.
 const maxValue = 4 << 20
 
-const (
-	firstBuffer = 16 << 10 // holds most short replies
-	largeBuffer = 256 << 10
-)
-
 // intake is the body of a reply on its way from the network. The envelope of the reply is read from it by a JSON decoder,
 // through Read; the rows are cut out of its buffer. Neither takes a byte that belongs to the other.
 type intake struct {
@@ -29,7 +24,15 @@ type intake struct {
 	err   error // the same, but not io.EOF, once whoever reads has come that far; or why reading was given up
 }
 
-func newIntake(from io.Reader, max int64) *intake { return &intake{from: from, max: max} }
+func newIntake(from io.Reader, max int64) *intake {
+	return &intake{from: from, max: max, buf: borrow()}
+}
+
+// close gives the buffer back. Only offset and the fields are of use afterwards.
+func (in *intake) close() {
+	giveBack(in.buf)
+	in.buf, in.pos = nil, 0
+}
 
 // offset returns how many bytes were taken.
 func (in *intake) offset() int64 { return in.n - int64(len(in.buf)-in.pos) }
@@ -50,8 +53,8 @@ func (in *intake) fill() error {
 		return in.end
 	}
 	size := cap(in.buf)
-	if len(in.rest()) > size/2 || size < largeBuffer {
-		size = max(firstBuffer, 2*size)
+	if len(in.rest()) > size/2 {
+		size *= 2
 	}
 	to := in.buf[:0]
 	if size > cap(in.buf) {

@@ -75,6 +75,7 @@ func (c *Client) page(ctx context.Context, r *Reply, form []byte) (*page, error)
 		defer func() { r.elapsed += time.Since(start) }()
 		err = c.exchange(ctx, r.op, c.formRequest("/api/v0/invoke", form), func(body io.Reader) error {
 			in := newIntake(body, c.cfg.MaxReply)
+			defer in.close()
 			got, err := scanPage(in, r.spool, r.resolve)
 			if err != nil {
 				return in.explain(err)

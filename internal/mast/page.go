@@ -184,7 +184,8 @@ func (s *pageScanner) rows() error {
 	}
 	s.page.found = true
 	array, start := s.dec.StackPointer(), s.in.offset()
-	c := &cutter{resolve: s.resolve}
+	c := &cutter{resolve: s.resolve, block: borrow()}
+	defer func() { giveBack(c.block) }()
 	for {
 		b, err := s.in.peek()
 		if err != nil {

@@ -44,21 +44,30 @@ func (r *Reply) Close() error {
 // the reply spells it, negative if its cells are not wanted. Nulls are left out.
 func (r *Reply) walk(resolve func(string) int, row func([]cell) bool) error {
 	for _, p := range r.pages {
-		rows := r.spool.rows(p, resolve)
-		for {
-			cells, ok, err := rows.next()
-			if err != nil {
-				return &Error{Op: r.op, Err: err}
-			}
-			if !ok {
-				break
-			}
-			if !row(cells) {
-				return nil
-			}
+		more, err := r.walkPage(p, resolve, row)
+		if err != nil {
+			return &Error{Op: r.op, Err: err}
+		}
+		if !more {
+			return nil
 		}
 	}
 	return nil
+}
+
+// walkPage is walk for one page; more is false once row was.
+func (r *Reply) walkPage(p *page, resolve func(string) int, row func([]cell) bool) (more bool, err error) {
+	rows := r.spool.rows(p, resolve)
+	defer rows.close()
+	for {
+		cells, ok, err := rows.next()
+		if err != nil || !ok {
+			return err == nil, err
+		}
+		if !row(cells) {
+			return false, nil
+		}
+	}
 }
 
 // records walks through the rows as values of T: fresh is a T of nulls, set takes one cell that is not null into it, and

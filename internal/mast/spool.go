@@ -120,10 +120,16 @@ type rowReader struct {
 	cells  []cell
 }
 
-// rows returns a reader of the rows of p. resolve tells the number that cells of a column get, by its name; negative if
+// rows returns a reader of the rows of p, which the caller closes. resolve tells the number that cells of a column get, by its name; negative if
 // they are of no interest.
 func (s *spool) rows(p *page, resolve func(name string) int) *rowReader {
-	return &rowReader{spool: s, at: p.at, blocks: p.blocks, wanted: numbers(p.names(), resolve)}
+	return &rowReader{spool: s, at: p.at, blocks: p.blocks, wanted: numbers(p.names(), resolve), buf: borrow()}
+}
+
+// close ends the reading; cells are no longer valid.
+func (r *rowReader) close() {
+	giveBack(r.buf)
+	r.buf, r.block, r.blocks = nil, nil, nil
 }
 
 func numbers(names []string, resolve func(name string) int) []int {
@@ -142,7 +148,7 @@ func (r *rowReader) next() (cells []cell, ok bool, err error) {
 			return nil, false, nil
 		}
 		n := r.blocks[0]
-		if n > len(r.buf) {
+		if n > cap(r.buf) {
 			r.buf = make([]byte, n)
 		}
 		if _, err := r.spool.file.ReadAt(r.buf[:n], r.at); err != nil {

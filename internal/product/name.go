@@ -102,18 +102,23 @@ func Digits(s string) bool {
 // product, the part before the suffix of a level-3 product. It is "" for other names (guide stars, associations, pools).
 func ObsID(name string) string {
 	stem, _, _ := strings.Cut(name, ".")
-	t := strings.Split(stem, "_")
-	if len(t) < 4 || !strings.HasPrefix(t[0], "jw") || strings.HasPrefix(t[1], "gs-") {
+	fields := strings.Count(stem, "_") + 1
+	var t [4]string
+	rest := stem
+	for i := range t {
+		t[i], rest, _ = strings.Cut(rest, "_")
+	}
+	if fields < 4 || !strings.HasPrefix(t[0], "jw") || strings.HasPrefix(t[1], "gs-") {
 		return ""
 	}
 	if exposure := t[0][2:]; len(exposure) == 11 && Digits(exposure) {
-		if len(t) >= 5 && len(t[1]) == 5 && len(t[2]) >= 5 && Digits(t[2][:5]) && Instrument("_"+t[3]) != "" {
-			return strings.Join(t[:4], "_")
+		if fields >= 5 && len(t[1]) == 5 && len(t[2]) >= 5 && Digits(t[2][:5]) && Instrument("_"+t[3]) != "" {
+			return stem[:len(stem)-len("_")-len(rest)]
 		}
 		return ""
 	}
 	if len(t[0]) > 8 && Digits(t[0][2:7]) && t[0][7] == '-' && Instrument("_"+t[2]) != "" {
-		return strings.Join(t[:len(t)-1], "_")
+		return stem[:strings.LastIndexByte(stem, '_')]
 	}
 	return ""
 }
