@@ -33,7 +33,7 @@ func insertFiles() string {
 // add notes a file that seems to be new.
 func (in *ingest) add(stemID int64, name string, f NewFile) (now seenFile, err error) {
 	if len(in.fresh) == batchSize {
-		if err := in.flushFresh(); err != nil {
+		if err := in.flush(false); err != nil {
 			return now, err
 		}
 	}
@@ -145,6 +145,9 @@ const insertPair = `INSERT INTO file_observation VALUES (?,?) ON CONFLICT DO NOT
 func insertPairs() string {
 	return strings.Replace(insertPair, "(?,?)", "(?,?)"+strings.Repeat(",(?,?)", batchSize-1), 1)
 }
+
+// maxPairs is how many pairs may wait for fresh files to be inserted, whose ids they may have.
+const maxPairs = 16 * batchSize
 
 // flush inserts the fresh files, and of the pairs whole batches and, at the end, what is left.
 func (in *ingest) flush(all bool) error {

@@ -61,7 +61,6 @@ type ingest struct {
 	stems                  map[string]int64
 	fresh                  []freshFile // files that seem to be new, not inserted yet; their ids follow each other
 	lastID                 int64       // the greatest id of a file, those of fresh included
-	metOld                 bool        // the file stored last was there already: the next will be, too
 	pairs                  []any       // file_id, obsid, … not inserted yet
 	facts                  []any       // arguments of updateFactsMany, not written yet
 	omitted                []omission  // not written yet
@@ -235,7 +234,7 @@ func (in *ingest) file(f NewFile) error {
 	for _, obsid := range f.Parents {
 		in.pairs = append(in.pairs, old.id, obsid)
 	}
-	if len(in.pairs) >= 2*batchSize {
+	if len(in.pairs) >= 2*maxPairs {
 		return in.flush(false)
 	}
 	return nil

@@ -9,6 +9,8 @@ type chunkMemory struct {
 	seen  seenFiles
 	left  map[leftOut]bool // files that rules left out
 	ahead aheadFiles
+	// metOld is a guess, the one thing that a chunk hands on: the file stored last was there already, so the next will be, too.
+	metOld bool
 }
 
 func (m *chunkMemory) empty() {
