@@ -58,3 +58,6 @@ func (r *Reader) Text(ctx context.Context, sql string) (s string, err error) {
 func PathHash(path string) int64 { return pathHash(splitPath(path)) }
 
 func NearHash(s string) int64 { return nearHash(s) }
+
+// ListPending is the statement by which Lend lists pending files.
+const ListPending = listPending

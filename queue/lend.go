@@ -55,7 +55,7 @@ func (q *Queue) Lend(ctx context.Context, l Lending) (round int64, files int64, 
 const (
 	wakeAll = `UPDATE file SET state='pending', reason=NULL, due_at=NULL WHERE id IN (
   SELECT id FROM file INDEXED BY file_due WHERE due_at > 0 AND due_at <= CAST(? AS INTEGER))`
-	listPending = `SELECT id, size_bytes FROM file WHERE state='pending' ORDER BY size_bytes DESC, id` // an index of pending rows
+	listPending = `SELECT id, size_bytes FROM file INDEXED BY file_pending WHERE state='pending' ORDER BY id`
 	insertRound = `
 INSERT INTO round(id, started_at, shards, spec) VALUES (max((SELECT ifnull(max(id),0) FROM round), ?) + 1, ?,?,?)`
 	insertLoan = `INSERT INTO loan(file_id, round, shard) VALUES (?,?,?)`
@@ -69,35 +69,27 @@ func (t *tx) lend(ctx context.Context, l Lending) (round, files int64, err error
 	if _, _, err := t.exec(ctx, wakeAll, t.now); err != nil {
 		return 0, 0, err
 	}
-	type row2 struct {
-		id    int64
-		shard int32
-	}
-	var rows []row2
-	bad := false
-	err = t.query(ctx, listPending, nil, func(r row) error {
-		k := l.Assign(r.intOr(1, -1))
-		bad = bad || k < 0 || k >= l.Shards
-		rows = append(rows, row2{r.int(0), int32(k)})
-		return nil
-	})
+	rows, err := t.pendingBySize(ctx)
 	switch {
 	case err != nil:
 		return 0, 0, err
-	case bad:
-		return 0, 0, fmt.Errorf("a file was assigned to a shard that is not among %d", l.Shards)
 	case len(rows) == 0:
 		return 0, 0, ErrNothingToLend
 	}
 	if _, round, err = t.exec(ctx, insertRound, l.After, t.now, l.Shards, string(l.Spec)); err != nil {
 		return 0, 0, err
 	}
+	last := int64(0)
 	for _, r := range rows {
-		if _, _, err := t.exec(ctx, insertLoan, r.id, round, int64(r.shard)); err != nil {
+		shard := l.Assign(r.size)
+		if shard < 0 || shard >= l.Shards {
+			return 0, 0, fmt.Errorf("a file was assigned to a shard that is not among %d", l.Shards)
+		}
+		if _, _, err := t.exec(ctx, insertLoan, r.id, round, shard); err != nil {
 			return 0, 0, err
 		}
+		last = max(last, r.id)
 	}
-	last := slices.MaxFunc(rows, func(a, b row2) int { return cmp.Compare(a.id, b.id) }).id
 	for id := int64(0); id < last; id += lendStep {
 		n, _, err := t.exec(ctx, lendSome, id, id+lendStep)
 		if err != nil {
@@ -106,6 +98,19 @@ func (t *tx) lend(ctx context.Context, l Lending) (round, files int64, err error
 		files += n
 	}
 	return round, files, nil
+}
+
+// sizedFile is a file and its size in bytes, -1 if that is unknown.
+type sizedFile struct{ id, size int64 }
+
+// pendingBySize lists the pending files, the largest first. SQLite would hold them all in memory to sort them, at twice the size.
+func (t *tx) pendingBySize(ctx context.Context) (rows []sizedFile, err error) {
+	err = t.query(ctx, listPending, nil, func(r row) error {
+		rows = append(rows, sizedFile{r.int(0), r.intOr(1, -1)})
+		return nil
+	})
+	slices.SortFunc(rows, func(a, b sizedFile) int { return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.id, b.id)) })
+	return rows, err
 }
 
 // SetRoundJob records which job of the batch system works on a round, and how it was submitted (JSON).
