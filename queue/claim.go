@@ -88,7 +88,8 @@ func (q *Queue) Claim(ctx context.Context, runID int64, n int, order Order) ([]J
 	return jobs, nil
 }
 
-// startWork makes the page cache small at the first claim, and drops what planning keeps in memory; FinishRun makes it large again, for a plan that may follow.
+// startWork makes the page cache small at the first claim, and drops what planning keeps in memory; FinishRun makes the cache
+// large again, for a plan that may follow.
 func (t *tx) startWork(ctx context.Context) error {
 	if t.q.working {
 		return nil
@@ -135,8 +136,9 @@ type share struct {
 	n   int
 }
 
-// indexSizes makes the index that orders by size need: the first such claim of a campaign of a million files takes a second for
-// it, and claims in the order of the plan, which most campaigns keep to, never pay for it.
+// indexSizes makes the index that orders by size need: the first such claim of a campaign of a million files takes half a second
+// for it, and 55 MB while SQLite sorts them in memory. Claims in the order of the plan, which most campaigns keep to, never pay
+// for it.
 const indexSizes = `CREATE INDEX IF NOT EXISTS file_pending_size ON file(size_bytes) WHERE state = 'pending'`
 
 // bySize tells that claims in this order need the index of sizes.

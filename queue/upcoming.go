@@ -7,7 +7,7 @@ import (
 )
 
 // Both walk a partial index that holds pending rows alone, as the claims do. That of sizes may not be there yet; then SQLite
-// sorts, a quarter of a second at a million files.
+// sorts, a third of a second at a million files.
 const (
 	upcoming = `
 SELECT s.path || f.name, k.rights, f.release_at FROM file f %s JOIN dir s ON s.id = f.stem_id JOIN kind k ON k.id = f.kind_id

@@ -28,7 +28,7 @@ func newIntake(from io.Reader, max int64) *intake {
 	return &intake{from: from, max: max, buf: borrow()}
 }
 
-// close gives the buffer back. Only offset and the fields are of use afterwards.
+// close gives the buffer back: nothing can be read any more.
 func (in *intake) close() {
 	giveBack(in.buf)
 	in.buf, in.pos = nil, 0

@@ -120,8 +120,8 @@ type rowReader struct {
 	cells  []cell
 }
 
-// rows returns a reader of the rows of p, which the caller closes. resolve tells the number that cells of a column get, by its name; negative if
-// they are of no interest.
+// rows returns a reader of the rows of p, which the caller closes. resolve tells the number that cells of a column get, by its
+// name; negative if they are of no interest.
 func (s *spool) rows(p *page, resolve func(name string) int) *rowReader {
 	return &rowReader{spool: s, at: p.at, blocks: p.blocks, wanted: numbers(p.names(), resolve), buf: borrow()}
 }
