@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -87,4 +88,44 @@ func ingestRows(t *testing.T, rows iter.Seq[[]queue.ProductRow], facts iter.Seq[
 		fmt.Fprintf(&b, "%+v\n", s)
 	}
 	return b.String()
+}
+
+// TestFailedChunkIsForgotten: a chunk whose rows break off is rolled back, and stored the second time as if it were the first.
+func TestFailedChunkIsForgotten(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	rows := []queue.ProductRow{{File: file(1)}, {File: file(2), Rule: "level"}, {File: file(3)}, {File: file(1)}}
+	store := func(fail bool) string {
+		q := openAt(t, t.TempDir(), nil)
+		c := take(t, q)
+		if fail {
+			broken := func(yield func(queue.ProductRow, error) bool) {
+				for _, r := range rows {
+					if !yield(r, nil) {
+						return
+					}
+				}
+				yield(queue.ProductRow{}, errors.New("the reply breaks off"))
+			}
+			if err := q.FinishChunk(ctx, c, queue.ChunkResult{State: queue.ChunkDone, Products: broken}); err == nil {
+				t.Fatal("a reply that breaks off is no error")
+			}
+		}
+		if err := q.FinishChunk(ctx, c, queue.ChunkResult{State: queue.ChunkDone, Products: list(rows...)}); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := q.Dump(ctx, &b); err != nil {
+			t.Fatal(err)
+		}
+		s, err := q.PlanSummary(ctx, c.QueryID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%+v\n", s)
+		return b.String()
+	}
+	if d := cmp.Diff(store(false), store(true)); d != "" {
+		t.Errorf("(-at once +after a failure):\n%s", d)
+	}
 }
