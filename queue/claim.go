@@ -58,16 +58,16 @@ func (q *Queue) Claim(ctx context.Context, runID int64, n int, order Order) ([]J
 	if err != nil {
 		return nil, fmt.Errorf("claiming: %w", err)
 	}
+	if order.bySize() {
+		if err := q.indexSizes(ctx); err != nil {
+			return nil, fmt.Errorf("claiming: %w", err)
+		}
+	}
 	var jobs []Job
 	err = q.write(ctx, func(t *tx) error {
 		jobs = jobs[:0]
 		if err := t.startWork(ctx); err != nil {
 			return err
-		}
-		if order.bySize() {
-			if _, _, err := t.exec(ctx, indexSizes); err != nil {
-				return fmt.Errorf("indexing pending files by size: %w", err)
-			}
 		}
 		if err := t.wake(ctx, false); err != nil {
 			return err
@@ -135,14 +135,6 @@ type share struct {
 	sql string
 	n   int
 }
-
-// indexSizes makes the index that orders by size need: the first such claim of a campaign of a million files takes half a second
-// for it, and 55 MB while SQLite sorts them in memory. Claims in the order of the plan, which most campaigns keep to, never pay
-// for it.
-const indexSizes = `CREATE INDEX IF NOT EXISTS file_pending_size ON file(size_bytes) WHERE state = 'pending'`
-
-// bySize tells that claims in this order need the index of sizes.
-func (o Order) bySize() bool { return o != OrderPlan && o != "" }
 
 // Each names its partial index, which holds pending rows alone: the planner of SQLite would rather walk the whole table
 // along its primary key, which is fast only while nothing is done.

@@ -8,7 +8,7 @@ import (
 )
 
 // OpenWithFault opens a queue that asks fault at each point where it may break: commit, committed, journal-write,
-// journal-sync, settled. An error breaks it there.
+// journal-sync, settled, temporary-file. An error breaks it there.
 func OpenWithFault(ctx context.Context, cfg Config, fault func(point string) error) (*Queue, error) {
 	return open(ctx, cfg, hooks{fault: fault})
 }
@@ -37,7 +37,7 @@ func (q *Queue) Exec(ctx context.Context, sql string) error {
 
 // Raw runs SQL on the writer's connection without a transaction, for pragmas.
 func (q *Queue) Raw(ctx context.Context, sql string) error {
-	return q.do(ctx, op{read: true, apply: func(t *tx) error { return t.script(ctx, sql) }})
+	return q.do(ctx, op{bare: true, apply: func(t *tx) error { return t.script(ctx, sql) }})
 }
 
 // Text returns the rows of a query as text.

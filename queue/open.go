@@ -38,6 +38,7 @@ type Queue struct {
 	fault   func(point string) error // tests; nil in production
 	swept   sweep                    // the writer's
 	working bool                     // the page cache has its size for work; the writer's
+	sized   atomic.Bool              // the index of sizes is there
 
 	ops     chan *op
 	quit    chan struct{} // closed by Close: no new operations
@@ -241,7 +242,7 @@ func (q *Queue) start(ctx context.Context, exclusive bool) (err error) {
 func (q *Queue) openReports(m mode) error {
 	if m == modeExclusive {
 		q.Reader = &Reader{run: func(ctx context.Context, f func(*conn) error) error {
-			return q.do(ctx, op{read: true, apply: func(t *tx) error { return f(t.conn) }})
+			return q.do(ctx, op{bare: true, apply: func(t *tx) error { return f(t.conn) }})
 		}}
 	} else {
 		r, err := newReader(q.cfg.Path, modeReader)

@@ -18,7 +18,7 @@ type op struct {
 	apply  func(*tx) error
 	finish *Job // instead of apply: this attempt ends well, together with the others of its group
 	solo   bool // may be long or fail on purpose: a transaction of its own
-	read   bool // only reads: run between groups, without a transaction
+	bare   bool // run between groups, without a transaction; its error is its caller's alone
 	err    chan error
 }
 
@@ -91,7 +91,7 @@ func (q *Queue) serve() {
 			}
 		}
 		group = append(group[:0], first)
-		if !first.solo && !first.read {
+		if !first.solo && !first.bare {
 			group, carry = q.gather(group)
 		}
 		q.settle(group)
@@ -104,7 +104,7 @@ func (q *Queue) gather(group []*op) ([]*op, *op) {
 	for len(group) < maxGroup {
 		select {
 		case o := <-q.ops:
-			if o.solo || o.read {
+			if o.solo || o.bare {
 				return group, o
 			}
 			group = append(group, o)
@@ -135,7 +135,7 @@ func (q *Queue) settle(group []*op) {
 		deliver(group, nil, err)
 		return
 	}
-	if group[0].read {
+	if group[0].bare {
 		group[0].err <- group[0].apply(&tx{conn: q.conn, q: q, now: q.cfg.Now().UnixMilli()})
 		return
 	}
