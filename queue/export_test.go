@@ -59,5 +59,8 @@ func PathHash(path string) int64 { return pathHash(splitPath(path)) }
 
 func NearHash(s string) int64 { return nearHash(s) }
 
+// ListUsed is the statement by which an offer looks for beginnings of hashes that are there.
+func ListUsed() string { return listUsed() }
+
 // ListPending is the statement by which Lend lists pending files.
 const ListPending = listPending

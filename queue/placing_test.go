@@ -49,3 +49,14 @@ func TestTakenBefore(t *testing.T) {
 		t.Errorf("second offer = %+v, want 60 pending and 240 collisions", rep)
 	}
 }
+
+// TestUsedIsSearched: whether some hash begins alike is found by a search from that beginning (SeekGE). From the lower bound
+// of the index's condition (SeekGT) it would be a walk along all hashes before it, and an offer quadratic.
+func TestUsedIsSearched(t *testing.T) {
+	t.Parallel()
+	q := openAt(t, t.TempDir(), nil)
+	code, err := q.Text(t.Context(), "EXPLAIN "+queue.ListUsed())
+	if err != nil || !strings.Contains(code, "|SeekGE|") || strings.Contains(code, "|SeekGT|") {
+		t.Errorf("EXPLAIN = %v\n%s", err, code)
+	}
+}
