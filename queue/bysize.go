@@ -15,7 +15,7 @@ func (o Order) bySize() bool { return o != OrderPlan && o != "" }
 const makeSizes = `CREATE INDEX IF NOT EXISTS file_pending_size ON file(size_bytes) WHERE state = 'pending'`
 
 // indexSizes makes the index of sizes unless it is there. A statement by itself is a transaction: a kill leaves all of the index
-// or none. SQLite sorts in a temporary file, with no more memory than its page cache; where there is no place for one, in memory,
+// or none. SQLite sorts in a temporary file, with no more memory than its page cache; where none can be opened, in memory,
 // 55 MB for a million files. Whether temporary data may be files can be changed between transactions only.
 func (q *Queue) indexSizes(ctx context.Context) error {
 	if q.sized.Load() {
@@ -25,14 +25,17 @@ func (q *Queue) indexSizes(ctx context.Context) error {
 		if err := t.startWork(ctx); err != nil {
 			return err
 		}
-		err := q.point("temporary-file")
+		err := t.script(ctx, "PRAGMA temp_store=FILE")
 		if err == nil {
-			err = t.script(ctx, "PRAGMA temp_store=FILE; "+makeSizes)
+			err = q.point("temporary-file")
+		}
+		if err == nil {
+			err = t.script(ctx, makeSizes)
 		}
 		if back := t.script(ctx, "PRAGMA temp_store=MEMORY"); back != nil {
 			return q.fail(errors.Join(err, back))
 		}
-		if err != nil {
+		if isNoTempFile(err) { // no write has failed: SQLite sorts before it writes
 			err = t.script(ctx, makeSizes)
 		}
 		if err != nil {

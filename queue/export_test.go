@@ -59,6 +59,13 @@ func PathHash(path string) int64 { return pathHash(splitPath(path)) }
 
 func NearHash(s string) int64 { return nearHash(s) }
 
+// TempStore reads where the writer's connection keeps temporary data: 1 in files, 2 in memory. For a fault only, which runs on
+// the writer's goroutine.
+func (q *Queue) TempStore(ctx context.Context) (n int64, err error) {
+	n, _, err = q.conn.one(ctx, "PRAGMA temp_store")
+	return n, err
+}
+
 // ListUsed is the statement by which an offer looks for beginnings of hashes that are there.
 func ListUsed() string { return listUsed() }
 

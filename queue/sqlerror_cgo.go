@@ -47,6 +47,12 @@ func isCantOpen(err error) bool {
 	return errors.As(err, &se) && se.Code == sqlite3.ErrCantOpen
 }
 
+// isNoTempFile recognises that SQLite could not make a temporary file: opening it failed, or no directory is fit for one.
+func isNoTempFile(err error) bool {
+	var se sqlite3.Error
+	return errors.As(err, &se) && (se.Code == sqlite3.ErrCantOpen || se.ExtendedCode == sqlite3.ErrIoErrGetTempPath)
+}
+
 // isDatabase reports whether err is SQLite's own and not a broken constraint, which concerns one operation alone.
 func isDatabase(err error) bool {
 	var se sqlite3.Error

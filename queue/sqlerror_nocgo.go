@@ -10,6 +10,8 @@ func isBusy(error) bool { return false }
 
 func isCantOpen(error) bool { return false }
 
+func isNoTempFile(error) bool { return false }
+
 func isDatabase(error) bool { return false }
 
 func isNoTransaction(error) bool { return false }

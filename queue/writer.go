@@ -18,7 +18,7 @@ type op struct {
 	apply  func(*tx) error
 	finish *Job // instead of apply: this attempt ends well, together with the others of its group
 	solo   bool // may be long or fail on purpose: a transaction of its own
-	bare   bool // run between groups, without a transaction; its error is its caller's alone
+	bare   bool // run between groups, without a transaction; its error is its caller's alone, unless it calls fail
 	err    chan error
 }
 
